@@ -1,0 +1,73 @@
+"""Orders, imperative. Each is harmless when repeated; SubmitJob is not, and so is never owed.
+
+``SubmitJob`` comes only out of the decision whose save set the intent. What a saved run is owed
+when its submission's outcome is unknown is ``FindJob``: looking the name up.
+"""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime
+
+from chalicelib.core.noun import Noun
+
+
+class MakeCall(Noun):
+    """Perform the stage's call, inside the Lambda."""
+
+    stage: str
+    attempt: int
+
+
+class StartJob(Noun):
+    """Take the stage's job in hand: wait for the pace, then report SubmissionStarted."""
+
+    stage: str
+    serial: int
+
+
+class SubmitJob(Noun):
+    """Call the backend's submission, once, without retries."""
+
+    stage: str
+    serial: int
+
+
+class FindJob(Noun):
+    """Look a submission up by its name in the queue of its intent; adopt what is there."""
+
+    stage: str
+    serial: int
+    is_overdue: bool
+    """Past its grace: if it is not there now, it never will be."""
+
+
+class WatchJob(Noun):
+    """Ask the backend how the job is; the sweep asks for a hundred at a time."""
+
+    stage: str
+    serial: int
+    job_id: str
+
+
+class StopJob(Noun):
+    """End the job; nothing happens if it has ended already."""
+
+    job_id: str
+    queue: str
+    reason: str
+
+
+class ReadOutcome(Noun):
+    """Read the claim and the result document of a worker's job."""
+
+    stage: str
+    serial: int
+
+
+class WakeAt(Noun):
+    """Look at the run again at that time."""
+
+    at: AwareDatetime
+
+
+Command = MakeCall | StartJob | SubmitJob | FindJob | WatchJob | StopJob | ReadOutcome | WakeAt

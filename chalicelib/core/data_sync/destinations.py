@@ -1,0 +1,93 @@
+"""Names on both sides of a transfer: what a file is called where it arrives.
+
+The source is a folder or a single object. A folder's content keeps its names below the
+destination; a single object becomes the destination itself. An object store takes any text for a
+name, a file system does not, and a name like ``../x`` must not lead out of the destination: such
+names are refused in words, never repaired in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from chalicelib.core.documents import shortened
+from chalicelib.core.errors import InvalidRequest
+
+S3_KEY_BYTES: Final = 1024
+"""Amazon S3 user guide, object keys: at most 1,024 bytes of UTF-8."""
+
+FILE_NAME_BYTES: Final = 255
+"""NAME_MAX of Linux, and of EFS (Amazon EFS user guide, quotas for NFS clients)."""
+
+
+def folder_uri(uri: str) -> str:
+    """Return the URI with exactly one ``/`` at its end."""
+    return uri.rstrip("/") + "/"
+
+
+def is_bucket_root(uri: str) -> bool:
+    """Tell whether the URI names a bucket and no key."""
+    return "/" not in uri.removeprefix("s3://").rstrip("/")
+
+
+def name_below(uri: str, folder: str) -> str | None:
+    """Return what follows the folder's URI; None for what is not below it."""
+    prefix = folder_uri(folder)
+    return uri.removeprefix(prefix) if uri.startswith(prefix) and uri != prefix else None
+
+
+def arrives_at(remote: str, name: str, *, is_folder: bool) -> str:
+    """Return the URI of an output: ``remote/`` for a folder, ``remote`` or, below it, ``name``."""
+    if is_folder:
+        return folder_uri(remote)
+    is_within = remote.endswith("/") or is_bucket_root(remote)
+    return folder_uri(remote) + name if is_within else remote
+
+
+def checked_name(name: str, origin: str) -> str:
+    """Return ``name`` if a file may be called that below a folder; raise InvalidRequest."""
+    segments = name.split("/")
+    if not name or {"", ".", ".."} & set(segments) or "\0" in name:
+        problem = "its name has an empty, '.' or '..' part, or a NUL"
+    elif any(len(segment.encode()) > FILE_NAME_BYTES for segment in segments):
+        problem = f"a part of its name has more than {FILE_NAME_BYTES} bytes"
+    else:
+        return name
+    raise InvalidRequest(
+        f"{shortened(origin)!r} cannot be written to a file system: {problem}",
+        value=shortened(name),
+        mend="rename the object, or leave it out with the parameter's exclude filter",
+    )
+
+
+def checked_key(uri: str, origin: str) -> str:
+    """Return ``uri`` if an object may be called that; raise InvalidRequest."""
+    try:
+        has_room = len(uri.removeprefix("s3://").partition("/")[2].encode()) <= S3_KEY_BYTES
+        problem = f"its key would have more than {S3_KEY_BYTES} bytes"
+    except UnicodeEncodeError:
+        has_room, problem = False, "its name is not UTF-8"
+    if has_room:
+        return uri
+    raise InvalidRequest(
+        f"{shortened(origin)!r} cannot be stored as an object: {problem}",
+        value=shortened(origin),
+        mend="let the job write another name, or leave the file out with an exclude filter",
+    )
+
+
+def refuse_file_and_folder(names: Iterable[str]) -> None:
+    """Raise InvalidRequest if one name is another one's folder: no file system holds both."""
+    every = set(names)
+    for name in sorted(every):
+        parts = name.split("/")
+        for length in range(1, len(parts)):
+            folder = "/".join(parts[:length])
+            if folder in every:
+                raise InvalidRequest(
+                    f"the source has an object {folder!r} and one below it, {name!r}: "
+                    "no file system can hold both",
+                    value=shortened(folder),
+                    mend="leave one of them out with the parameter's exclude filter",
+                )

@@ -1,0 +1,71 @@
+"""Every error that this package raises on purpose: one class per reaction, not per cause.
+
+::
+
+    FalseworkError
+    ├── InvalidRequest   the caller's document is wrong          → HTTP 400, never retried
+    │   └── TooLarge     it is larger than we can take           → HTTP 413
+    ├── Forbidden        the site does not allow it              → HTTP 403
+    ├── NotFound         nothing has that name                   → HTTP 404
+    ├── Conflict         the run cannot take that now            → HTTP 409
+    ├── StaleRun         another event was faster: reload        → decided again
+    ├── Refused          the backend said no, for good           → the stage ends in ERROR
+    ├── Unavailable      the backend did not answer: try later   → redelivered, or swept
+    └── Misconfigured    the deployment's own facts are wrong    → fails at the start
+"""
+
+from __future__ import annotations
+
+
+class FalseworkError(Exception):
+    """The root of the tree above."""
+
+
+class InvalidRequest(FalseworkError, ValueError):
+    """The document names something that cannot be done; nothing has changed.
+
+    ``field`` is the dotted path of the culprit, ``value`` what stood there (cut short where it
+    is shown), ``mend`` what the caller can do about it. It is a ValueError because that is the
+    base class the neighbours' clients catch (specs: section 14 of the demand wire format).
+    """
+
+    def __init__(
+        self, message: str, *, field: str = "", value: object = None, mend: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.value = value
+        self.mend = mend
+
+
+class TooLarge(InvalidRequest):
+    """The document is larger than a limit of ours or of AWS's; see ``core/limits.py``."""
+
+
+class Forbidden(InvalidRequest):
+    """The request is well formed and the site does not allow it."""
+
+
+class NotFound(FalseworkError):
+    """Nothing of that name exists, or the caller may not know that it does."""
+
+
+class Conflict(FalseworkError):
+    """The run's state does not admit the event; nothing has changed."""
+
+
+class StaleRun(FalseworkError):
+    """Somebody saved the run since it was loaded: load it and decide again."""
+
+
+class Refused(FalseworkError):
+    """The backend has answered that it will never accept this order."""
+
+
+class Unavailable(FalseworkError):
+    """The backend failed or did not answer; whether the order had an effect is unknown."""
+
+
+class Misconfigured(FalseworkError):
+    """A setting is missing or contradicts another one."""

@@ -1,0 +1,136 @@
+"""Facts, past tense. Everything that ``decide`` may know of the world arrives in one of these.
+
+``at`` is when we took the fact in hand, by our own clock: times that others report stand in
+fields of their own, for a fact may be an hour old when it reaches us.
+"""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime, JsonValue
+
+from chalicelib.core.noun import Noun
+from chalicelib.core.plans.plan import Plan
+from chalicelib.core.run import JobStatus
+
+
+class RunRequested(Noun):
+    """Somebody wants a run; its plan is made and everything in the request was checked."""
+
+    run_id: str
+    at: AwareDatetime
+    uid: str
+    """20 base32 characters, fresh."""
+    kind: str
+    group: str
+    plan: Plan
+
+
+class SubmissionStarted(Noun):
+    """We are about to submit the stage's job. The save of this fact is the right to do it."""
+
+    run_id: str
+    at: AwareDatetime
+    stage: str
+    serial: int
+    """The one it will have: the run's last + 1. Any other is yesterday's news."""
+
+
+class SubmissionRefused(Noun):
+    """The backend said that it will never accept this job; it did not."""
+
+    run_id: str
+    at: AwareDatetime
+    stage: str
+    serial: int
+    message: str
+
+
+class SubmissionUnclear(Noun):
+    """The backend did not answer; the job may exist. Only looking its name up can tell."""
+
+    run_id: str
+    at: AwareDatetime
+    stage: str
+    serial: int
+
+
+class JobChanged(Noun):
+    """A job that bears one of our names was seen in some status."""
+
+    run_id: str
+    at: AwareDatetime
+    uid: str
+    serial: int
+    """Both from the job's name."""
+    job_id: str
+    queue: str
+    status: JobStatus
+    ended_attempts: int = 0
+    exit_code: int | None = None
+    reason: str | None = None
+    log_stream: str | None = None
+    started_at: AwareDatetime | None = None
+    stopped_at: AwareDatetime | None = None
+
+
+class JobNotFound(Noun):
+    """The backend was asked, after the grace, and knows no job of that name or id."""
+
+    run_id: str
+    at: AwareDatetime
+    stage: str
+    serial: int
+    job_id: str | None = None
+    """None: the name was looked for. Else the id, which the backend knew once."""
+
+
+class OutcomeRead(Noun):
+    """What our worker left behind was read: who holds the claim, and what the holder wrote."""
+
+    run_id: str
+    at: AwareDatetime
+    stage: str
+    serial: int
+    holder_job_id: str | None = None
+    is_written: bool = False
+    result: JsonValue = None
+    error: str | None = None
+
+
+class CallEnded(Noun):
+    """A call came to its end: with a result, or with the reason why it never will."""
+
+    run_id: str
+    at: AwareDatetime
+    stage: str
+    attempt: int
+    result: JsonValue = None
+    error: str | None = None
+
+
+class CancelRequested(Noun):
+    """Somebody wants the run to stop."""
+
+    run_id: str
+    at: AwareDatetime
+
+
+class TimerFired(Noun):
+    """It is time to look at the run: a wake-up, or the sweep."""
+
+    run_id: str
+    at: AwareDatetime
+
+
+Event = (
+    RunRequested
+    | SubmissionStarted
+    | SubmissionRefused
+    | SubmissionUnclear
+    | JobChanged
+    | JobNotFound
+    | OutcomeRead
+    | CallEnded
+    | CancelRequested
+    | TimerFired
+)

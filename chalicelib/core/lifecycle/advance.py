@@ -1,0 +1,122 @@
+"""What follows by itself from a run's state: stages begin, the run ends, the run settles.
+
+``advance`` is applied after every event, until nothing follows any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from chalicelib.core.lifecycle import jobs, stages
+from chalicelib.core.plans.plan import CleanUpPolicy, JobAction, NoAction, StagePlan
+from chalicelib.core.run import ACTIVE, Run, RunState, StageStatus
+
+SOON_SECONDS: Final = 60
+"""When to look again at something whose outcome is unknown; less if the site checks oftener."""
+
+
+def advance(run: Run, at: datetime) -> Run:
+    """Return the run with everything decided that follows from its state at ``at``."""
+    before = None
+    while before is not run:
+        before = run
+        for plan in tuple(ready(run)):
+            run = _begin(run, plan, at)
+        run = _end(run, at)
+    return run
+
+
+def ready(run: Run) -> Iterator[StagePlan]:
+    """Yield the stages whose turn it is and whose action has not begun, or is wanted again."""
+    for plan in run.plan.stages:
+        if plan.is_closing != run.is_terminal or not jobs.is_wanted(run, plan.name):
+            continue
+        if plan.is_closing and not _may_close(run, plan):
+            continue
+        if plan.is_closing or all(
+            run.stage(name).status is StageStatus.COMPLETE for name in plan.after
+        ):
+            yield plan
+
+
+def next_check_at(run: Run, at: datetime) -> datetime | None:
+    """Return when the sweep must look at the run, if nothing is heard of it before."""
+    if run.settled_at is not None:
+        return None
+    soon = at + timedelta(seconds=min(SOON_SECONDS, run.plan.check_seconds))
+    times = [at + timedelta(seconds=run.plan.check_seconds)]
+    for job in run.jobs:
+        if job.job_id is None and not job.has_ended:
+            times.append(max(jobs.grace_ends_at(run, job), min(soon, at + timedelta(seconds=1))))
+        elif job.status is None and not job.has_ended:
+            times.append(soon)
+    return min(times)
+
+
+def _begin(run: Run, plan: StagePlan, at: datetime) -> Run:
+    """Jobs begin with their intent; what costs nothing is done at once."""
+    if isinstance(plan.action, JobAction):
+        return run
+    run = stages.begin(run, plan.name, at)
+    if isinstance(plan.action, NoAction):
+        return stages.complete(run, plan.name, at, None, plan.action.message)
+    return run
+
+
+def _end(run: Run, at: datetime) -> Run:
+    if not run.is_terminal:
+        run = _decide_end(run, at)
+    if run.state is RunState.PENDING and any(stage.attempts for stage in run.stages):
+        run = run.model_copy(update={"state": RunState.RUNNING, "started_at": at})
+    is_settled = run.is_terminal and _is_settled(run)
+    if is_settled != (run.settled_at is not None):
+        # An extra copy that shows itself late unsettles the run until it has ended as well.
+        run = run.model_copy(update={"settled_at": at if is_settled else None})
+    return run
+
+
+def _decide_end(run: Run, at: datetime) -> Run:
+    statuses = {run.stage(plan.name).status for plan in run.plan.stages if not plan.is_closing}
+    if StageStatus.ERROR in statuses:
+        return run.model_copy(update={"state": RunState.ERROR, "ended_at": at})
+    if statuses <= {StageStatus.COMPLETE}:
+        changes = {"state": RunState.SUCCESS, "ended_at": at, "outputs": _outputs(run)}
+        if run.started_at is None:
+            changes["started_at"] = at
+        return run.model_copy(update=changes)
+    return run
+
+
+def _outputs(run: Run) -> object:
+    if run.plan.outputs_from is None:
+        return {}
+    result = run.stage(run.plan.outputs_from).result
+    return result.get("outputs", {}) if isinstance(result, dict) else {}
+
+
+def _may_close(run: Run, plan: StagePlan) -> bool:
+    """Closing stages wait for every job: what is still used must not be taken down."""
+    policy = run.plan.clean_up
+    is_due = policy is CleanUpPolicy.ALWAYS or (
+        policy is CleanUpPolicy.ON_SUCCESS and run.state is RunState.SUCCESS
+    )
+    closing = {other.name for other in run.plan.stages if other.is_closing}
+    earlier = closing & set(plan.after)
+    return (
+        is_due
+        and all(job.has_ended for job in run.jobs if job.stage not in closing)
+        and all(run.stage(name).status not in ACTIVE for name in earlier)
+    )
+
+
+def _is_settled(run: Run) -> bool:
+    if not all(job.has_ended for job in run.jobs):
+        return False
+    closing = [plan for plan in run.plan.stages if plan.is_closing]
+    return not any(
+        run.stage(plan.name).status is StageStatus.RUNNING
+        or (run.stage(plan.name).status in ACTIVE and _may_close(run, plan))
+        for plan in closing
+    )

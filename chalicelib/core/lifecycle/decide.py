@@ -1,0 +1,200 @@
+"""``decide``: one event in, the next run and its commands out. Pure; every event is idempotent.
+
+The commands of a decision are those that the new state is owed and the old one was not, and, for
+the one event that confers the right to it, the submission. An event that is old news changes
+nothing, and then its commands are what the run is promptly owed: the event may be a redelivery
+after a crash between saving and performing.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final, NamedTuple, assert_never
+
+from chalicelib.core.commands import Command, StopJob, SubmitJob, WakeAt
+from chalicelib.core.errors import Conflict, NotFound
+from chalicelib.core.events import (
+    CallEnded,
+    CancelRequested,
+    Event,
+    JobChanged,
+    JobNotFound,
+    OutcomeRead,
+    RunRequested,
+    SubmissionRefused,
+    SubmissionStarted,
+    SubmissionUnclear,
+    TimerFired,
+)
+from chalicelib.core.lifecycle import jobs, stages
+from chalicelib.core.lifecycle.advance import advance, next_check_at, ready
+from chalicelib.core.lifecycle.owed import owed, prompt
+from chalicelib.core.plans.plan import CleanUpPolicy, JobAction
+from chalicelib.core.run import ENDED_JOBS, Run, RunError, RunState, Stage, StageStatus
+
+CALL_LIFE: Final = timedelta(hours=1)
+"""A call takes seconds. One that could not be performed for an hour ends its stage in ERROR."""
+
+
+class Decision(NamedTuple):
+    """What to save, and then what to perform. ``run`` is the old one if nothing changed."""
+
+    run: Run
+    commands: tuple[Command, ...]
+
+
+def decide(run: Run | None, event: Event) -> Decision:
+    """Return the decision. Raises Conflict, or NotFound where there is no run for the event."""
+    if isinstance(event, RunRequested):
+        return _request(run, event)
+    if run is None:
+        raise NotFound(f"there is no run {event.run_id}")
+    if isinstance(event, JobChanged) and not _is_ours(run, event):
+        return _stop_stray(run, event)
+    if isinstance(event, TimerFired):
+        return _look(run, event)
+    after = _apply(run, event)
+    if after is run:
+        return Decision(run, (*prompt(run), *_granted(run, run, event)))
+    after = _schedule(advance(after, event.at), event)
+    return Decision(after, (*_granted(run, after, event), *_newly_owed(run, after)))
+
+
+def _apply(run: Run, event: Event) -> Run:  # noqa: PLR0911 -- one line an event
+    match event:
+        case SubmissionStarted():
+            return _start(run, event)
+        case SubmissionRefused():
+            return _refuse(run, event)
+        case SubmissionUnclear():
+            return run
+        case JobChanged():
+            return jobs.report(run, event)
+        case JobNotFound():
+            return jobs.lose(run, event)
+        case OutcomeRead():
+            return jobs.read(run, event)
+        case CallEnded():
+            return _end_call(run, event)
+        case CancelRequested():
+            return _cancel(run, event)
+        case TimerFired() | RunRequested():
+            raise AssertionError(event)
+        case _:
+            assert_never(event)
+
+
+def _request(run: Run | None, event: RunRequested) -> Decision:
+    if run is not None:
+        if run.plan.request_digest != event.plan.request_digest or run.kind != event.kind:
+            raise Conflict(f"run {run.id} exists already, with another request; choose another id")
+        return Decision(run, prompt(run))
+    new = Run(
+        id=event.run_id,
+        uid=event.uid,
+        kind=event.kind,
+        group=event.group,
+        created_at=event.at,
+        plan=event.plan,
+        stages=tuple(
+            Stage(task_id=event.run_id, stage_name=plan.name, status=StageStatus.CREATED)
+            for plan in event.plan.stages
+        ),
+    )
+    new = _schedule(advance(new, event.at), event)
+    return Decision(new, prompt(new))
+
+
+def _start(run: Run, event: SubmissionStarted) -> Run:
+    """Only the next serial of a stage whose turn it is; anything else is yesterday's news."""
+    is_next = event.serial == run.serial + 1
+    is_ready = any(
+        plan.name == event.stage and isinstance(plan.action, JobAction) for plan in ready(run)
+    )
+    return jobs.intend(run, event) if is_next and is_ready else run
+
+
+def _refuse(run: Run, event: SubmissionRefused) -> Run:
+    job = run.job(event.stage)
+    if job is None or job.serial != event.serial or job.job_id is not None or job.has_ended:
+        return run
+    run = jobs.replace_job(run, job, is_absent=True, reason=event.message)
+    if run.stage(event.stage).status is not StageStatus.RUNNING:
+        return run
+    return jobs.fail_stage(run, event.stage, event.at, "refused", event.message)
+
+
+def _end_call(run: Run, event: CallEnded) -> Run:
+    stage = run.stage(event.stage)
+    if stage.status is not StageStatus.RUNNING or stage.attempts != event.attempt:
+        return run
+    if event.error is not None:
+        return jobs.fail_stage(run, event.stage, event.at, "call", event.error)
+    return stages.complete(run, event.stage, event.at, event.result)
+
+
+def _cancel(run: Run, event: CancelRequested) -> Run:
+    """Final at once; the jobs end behind it, and ``settled_at`` tells when they have."""
+    if run.state is RunState.CANCELED and run.settled_at is None:
+        return run
+    if run.is_terminal:
+        raise Conflict(f"run {run.id} has ended already: {run.state}")
+    is_closing_kept = run.plan.clean_up is CleanUpPolicy.ALWAYS
+    for plan in run.plan.stages:
+        if not (plan.is_closing and is_closing_kept):
+            run = stages.cancel(run, plan.name, event.at)
+    error = RunError(stage=None, cause="canceled", message="canceled by request")
+    return run.model_copy(
+        update={"state": RunState.CANCELED, "ended_at": event.at, "error": error}
+    )
+
+
+def _look(run: Run, event: TimerFired) -> Decision:
+    """The sweep came by, or a wake-up: everything owed, and the next look is put off."""
+    if run.settled_at is not None:
+        return Decision(run, ())
+    after = run
+    for plan in run.plan.stages:
+        stage = run.stage(plan.name)
+        is_call = stage.status is StageStatus.RUNNING and not isinstance(plan.action, JobAction)
+        if is_call and stage.begun_at and event.at >= stage.begun_at + CALL_LIFE:
+            message = f"it could not be performed for {CALL_LIFE}"
+            after = jobs.fail_stage(after, plan.name, event.at, "call", message)
+    after = advance(after, event.at)
+    is_due = run.next_check_at is None or event.at >= run.next_check_at
+    if after is not run or is_due:
+        after = after.model_copy(update={"next_check_at": next_check_at(after, event.at)})
+    return Decision(after, owed(after, event.at))
+
+
+def _is_ours(run: Run, event: JobChanged) -> bool:
+    """Serials are the run's own: one that it never gave is of a run that had its id before."""
+    return event.uid == run.uid and any(job.serial == event.serial for job in run.jobs)
+
+
+def _stop_stray(run: Run, event: JobChanged) -> Decision:
+    if event.status in ENDED_JOBS:
+        return Decision(run, ())
+    reason = "a job of a run that is no longer there"
+    return Decision(run, (StopJob(job_id=event.job_id, queue=event.queue, reason=reason),))
+
+
+def _granted(before: Run, after: Run, event: Event) -> tuple[Command, ...]:
+    """The right to submit belongs to the decision that set the intent, and to no other."""
+    match event:
+        case SubmissionStarted() if after is not before:
+            return (SubmitJob(stage=event.stage, serial=event.serial),)
+        case SubmissionUnclear():
+            job = before.job(event.stage)
+            if job is not None and job.serial == event.serial and job.job_id is None:
+                return (WakeAt(at=jobs.grace_ends_at(before, job)),)
+    return ()
+
+
+def _newly_owed(before: Run, after: Run) -> tuple[Command, ...]:
+    known = set(prompt(before))
+    return tuple(command for command in prompt(after) if command not in known)
+
+
+def _schedule(run: Run, event: Event) -> Run:
+    return run.model_copy(update={"next_check_at": next_check_at(run, event.at)})

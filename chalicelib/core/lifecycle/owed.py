@@ -1,0 +1,84 @@
+"""What a saved run still has to see done: recomputed from its state, whoever died in between.
+
+``prompt`` commands follow from the state at once; a decision returns those that its event made
+due, a redelivered event performs all of them again. ``owed`` adds the look-ups that only time
+makes necessary: of a submission that nobody has confirmed, of a job of which nothing was heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from chalicelib.core.commands import (
+    Command,
+    FindJob,
+    MakeCall,
+    ReadOutcome,
+    StartJob,
+    StopJob,
+    WatchJob,
+)
+from chalicelib.core.lifecycle.advance import ready
+from chalicelib.core.lifecycle.jobs import grace_ends_at
+from chalicelib.core.plans.plan import JobAction, NoAction
+from chalicelib.core.run import JobState, Run, RunState, StageStatus
+
+
+def owed(run: Run, at: datetime) -> tuple[Command, ...]:
+    """Return everything that the run is owed at that time; each is harmless when repeated."""
+    return (*prompt(run), *_lookups(run, at))
+
+
+def prompt(run: Run) -> tuple[Command, ...]:
+    """Return what follows from the state alone, in the order of the plan."""
+    return (*_stops(run), *_calls(run), *_starts(run), *_outcomes(run))
+
+
+def _stops(run: Run) -> Iterator[Command]:
+    for job in run.jobs:
+        if job.job_id is not None and not job.has_ended and (why := _why_stop(run, job)):
+            yield StopJob(job_id=job.job_id, queue=job.queue, reason=why)
+
+
+def _why_stop(run: Run, job: JobState) -> str:
+    if not job.is_own:
+        return "an extra copy of a job of this run"
+    if run.stage(job.stage).status is not StageStatus.RUNNING:
+        is_canceled = run.state is RunState.CANCELED
+        return "the run was canceled" if is_canceled else "its stage has ended"
+    return ""
+
+
+def _calls(run: Run) -> Iterator[Command]:
+    for plan in run.plan.stages:
+        stage = run.stage(plan.name)
+        is_call = not isinstance(plan.action, JobAction | NoAction)
+        if is_call and stage.status is StageStatus.RUNNING:
+            yield MakeCall(stage=plan.name, attempt=stage.attempts)
+
+
+def _starts(run: Run) -> Iterator[Command]:
+    for plan in ready(run):
+        if isinstance(plan.action, JobAction):
+            yield StartJob(stage=plan.name, serial=run.serial + 1)
+
+
+def _outcomes(run: Run) -> Iterator[Command]:
+    for plan in run.plan.stages:
+        job = run.job(plan.name)
+        is_worker = isinstance(plan.action, JobAction) and plan.action.is_worker
+        is_running = run.stage(plan.name).status is StageStatus.RUNNING
+        if is_worker and is_running and job and job.has_ended and not job.is_read:
+            yield ReadOutcome(stage=plan.name, serial=job.serial)
+
+
+def _lookups(run: Run, at: datetime) -> Iterator[Command]:
+    for job in run.jobs:
+        if job.has_ended:
+            continue
+        if job.job_id is None:
+            is_overdue = at >= grace_ends_at(run, job)
+            yield FindJob(stage=job.stage, serial=job.serial, is_overdue=is_overdue)
+        else:
+            yield WatchJob(stage=job.stage, serial=job.serial, job_id=job.job_id)

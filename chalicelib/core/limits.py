@@ -1,0 +1,39 @@
+"""Every limit of the outside world that we rely on, once, with its source.
+
+Our own choices (intervals, bounds) stand beside the code that makes them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+BATCH_JOB_NAME_CHARACTERS: Final = 128
+"""AWS Batch API reference, SubmitJob, jobName."""
+
+BATCH_OVERRIDES_BYTES: Final = 8192
+"""Amazon ECS API reference, ContainerOverride: "total character limit of 8192 for overrides",
+the formatting characters of the JSON included."""
+
+BATCH_JOB_DEFINITION_BYTES: Final = 24 * 1024
+"""AWS Batch user guide, service quotas: "Maximum size of a job definition"."""
+
+BATCH_DESCRIBE_IDS: Final = 100
+"""AWS Batch API reference, DescribeJobs, jobs: a list of up to 100 job ids."""
+
+BATCH_REMEMBERS_ENDED_JOBS_SECONDS: Final = 7 * 24 * 3600
+"""AWS Batch user guide, job states: SUCCEEDED and FAILED jobs are kept "at least 7 days"."""
+
+SQS_DELAY_SECONDS: Final = 900
+"""Amazon SQS developer guide, message quotas: DelaySeconds."""
+
+LAMBDA_PAYLOAD_BYTES: Final = 6 * 1024 * 1024
+"""AWS Lambda developer guide, quotas: synchronous invocation payload, request and response."""
+
+VOLUME_NAME_BUDGET_CHARACTERS: Final = 139
+"""What ECS and the EFS mount helper leave for ``<job definition name>`` + 3 + ``<volume name>``.
+
+OpenSSL keeps a CA database path in 256 bytes, so the path has at most 246; minus
+``/var/run/efs/`` (13) and ``/database/index.txt`` (19) the state directory has 214; minus the
+file-system id (20), a dot, ``var.lib.ecs.volumes.`` (20), a dot, the port (5) and ``+`` the ECS
+volume name has 166; minus ``ecs-``, three dashes and 20 hex digits: 139.
+"""

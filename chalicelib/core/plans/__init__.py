@@ -1,0 +1,1 @@
+"""Plans: what the stages of a run are, one builder per kind."""

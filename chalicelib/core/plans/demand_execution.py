@@ -1,0 +1,272 @@
+"""The plan of a demand execution::
+
+    scaffold ─▶ define-jobs ─▶ stage-in ─▶ execute ─▶ stage-out ─▶ clean-up
+      call         call         job          job        job          job, closing
+
+``scaffold`` stores what the workers will read: their orders, and the scaffolding itself for
+whoever wants to look. A stage with nothing to do costs no job: without inputs the environment
+file is written by a call where the file systems are at hand, without outputs nothing is brought
+home, and with nothing to remove nothing is taken down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from chalicelib.core.data_sync.requests import DataSyncRequest
+from chalicelib.core.demand.batch_args import CreateDefinitionAndPrepareArgsRequest
+from chalicelib.core.demand.job_params import JobParam
+from chalicelib.core.demand.scaffolding import Scaffolding
+from chalicelib.core.plans.plan import (
+    Action,
+    CleanUpPolicy,
+    DefineJobs,
+    JobAction,
+    JobDefinition,
+    NoAction,
+    Plan,
+    PutDocuments,
+    StagePlan,
+    WriteFile,
+)
+from chalicelib.core.site import Site
+from chalicelib.core.submission import Submission
+from chalicelib.core.worker_documents import (
+    CleanUpOrder,
+    MountedVolume,
+    ParameterSync,
+    StageInOrder,
+    StageOutOrder,
+    TextFile,
+)
+
+KIND: Final = "demand-execution"
+WORKER: Final = "falsework-worker"
+KEEP_OUTPUTS: Final = "--keep-outputs"
+WORKER_RESOURCES: Final = ({"type": "MEMORY", "value": "2048"}, {"type": "VCPU", "value": "1"})
+"""What copying needs: a few threads and their buffers."""
+
+
+def plan_demand(
+    submission: Submission,
+    scaffolding: Scaffolding,
+    site: Site,
+    uid: str,
+    *,
+    has_file_systems: bool,
+) -> Plan:
+    """Return the plan; ``uid`` is the run's own, and so are the documents below it.
+
+    ``has_file_systems``: whether calls can write onto them, so that no job is needed for it.
+    """
+    home = f"s3://{site.scratch_bucket}/runs/{submission.run_id}/{uid}/"
+    builder = _Demand(submission, scaffolding, site, home)
+    stages = (
+        ("scaffold", builder.scaffold()),
+        ("define-jobs", builder.define_jobs()),
+        ("stage-in", builder.stage_in(has_file_systems=has_file_systems)),
+        ("execute", builder.execute()),
+        ("stage-out", builder.stage_out()),
+        ("clean-up", builder.clean_up()),
+    )
+    names = [name for name, _ in stages]
+    return Plan(
+        stages=tuple(
+            StagePlan(name=name, action=action, after=before, is_closing=name == "clean-up")
+            for (name, action), before in zip(
+                stages, [(), *((name,) for name in names)], strict=False
+            )
+        ),
+        request=submission.document(),
+        request_digest=submission.digest(),
+        clean_up=submission.options.cleanup or CleanUpPolicy.ON_SUCCESS,
+        outputs_from="stage-out",
+        results_prefix=f"{home}outcomes/",
+        job_name_prefix=site.prefix,
+        submit_grace_seconds=site.submit_grace_seconds,
+        check_seconds=site.check_seconds,
+    )
+
+
+class _Demand:
+    """One demand's actions; holds what all of them are made from."""
+
+    def __init__(
+        self, submission: Submission, scaffolding: Scaffolding, site: Site, home: str
+    ) -> None:
+        self._demand = submission.request.demand_execution
+        self._options = submission.options
+        self._scaffolding = scaffolding
+        self._response = scaffolding.response
+        self._site = site
+        self._home = home
+
+    def scaffold(self) -> Action:
+        documents = {
+            "stage-in.json": self._stage_in_order().model_dump_json(),
+            "stage-out.json": self._stage_out_order().model_dump_json(),
+            "clean-up.json": self._clean_up_order().model_dump_json(),
+            "scaffolding.json": json.dumps(self._response.to_wire()),
+        }
+        return PutDocuments(
+            documents={f"{self._home}{name}": text for name, text in documents.items()},
+            result={
+                "working_directory": self._scaffolding.working_directory_efs,
+                "scaffolding": f"{self._home}scaffolding.json",
+            },
+        )
+
+    def define_jobs(self) -> Action:
+        return DefineJobs(definitions={"user": self._user(), "worker": self._worker()})
+
+    def stage_in(self, *, has_file_systems: bool) -> Action:
+        file = self._scaffolding.environment_file
+        if self._response.setup_configs.data_sync_requests:
+            return self._worker_job("stage-in")
+        if file is None:
+            return NoAction(message="no inputs")
+        if has_file_systems:
+            return WriteFile(path=file.efs_path, text=file.text)
+        return self._worker_job("stage-in")
+
+    def execute(self) -> Action:
+        create = self._response.setup_configs.batch_create_request
+        return JobAction(
+            definition="user",
+            queue=create.job_queue_name,
+            environment=create.environment,
+            resource_requirements=_requirements(create),
+            tags=self._tags() | {"job_name": create.job_name or ""},
+        )
+
+    def stage_out(self) -> Action:
+        if not self._response.cleanup_configs.data_sync_requests:
+            return NoAction(message="no outputs")
+        return self._worker_job("stage-out")
+
+    def clean_up(self) -> Action:
+        if self._options.cleanup is CleanUpPolicy.NEVER:
+            return NoAction(message="nothing is removed: options.cleanup is never")
+        if not self._paths_to_remove():
+            return NoAction(message="nothing is removed: the request keeps everything")
+        job = self._worker_job("clean-up")
+        return job.model_copy(update={"unsaved_argument": KEEP_OUTPUTS})
+
+    def _worker_job(self, verb: str) -> JobAction:
+        return JobAction(
+            definition="worker",
+            queue=self._response.setup_configs.batch_create_request.job_queue_name,
+            command=(WORKER, verb),
+            environment={"FALSEWORK_REQUEST_URI": f"{self._home}{verb}.json"},
+            resource_requirements=WORKER_RESOURCES,
+            is_worker=True,
+            tags=self._tags(),
+        )
+
+    def _user(self) -> JobDefinition:
+        create = self._response.setup_configs.batch_create_request
+        return JobDefinition(
+            name=create.job_definition_name,
+            image=create.image,
+            command=tuple(create.command),
+            mount_points=tuple(create.mount_points),
+            volumes=tuple(create.volumes),
+            job_role_arn=create.job_role_arn,
+            privileged=create.privileged,
+            secrets=self._options.secrets,
+            resource_requirements=_requirements(create),
+            tags=self._tags() | create.job_definition_tags,
+        )
+
+    def _worker(self) -> JobDefinition:
+        """The same volumes, every one of them writable: the worker fills the shared one."""
+        create = self._response.setup_configs.batch_create_request
+        volumes = tuple(create.volumes)
+        digest = hashlib.sha256(json.dumps(volumes, sort_keys=True).encode()).hexdigest()
+        return JobDefinition(
+            name=f"{self._site.prefix}-worker-{digest[:12]}",
+            image=self._site.worker_image,
+            command=(WORKER, "--help"),
+            mount_points=tuple({**mount, "readOnly": False} for mount in create.mount_points),
+            volumes=volumes,
+            resource_requirements=WORKER_RESOURCES,
+        )
+
+    def _tags(self) -> dict[str, str]:
+        return {**self._site.default_tags, **(self._demand.execution_metadata.tags or {})}
+
+    def _mounts(self) -> tuple[MountedVolume, ...]:
+        return tuple(
+            MountedVolume(
+                file_system_id=volume.file_system_id,
+                root=volume.access_point_path,
+                container_path=volume.container_path,
+            )
+            for volume in self._scaffolding.volumes
+        )
+
+    def _stage_in_order(self) -> StageInOrder:
+        file = self._scaffolding.environment_file
+        return StageInOrder(
+            mounts=self._mounts(),
+            root=self._scaffolding.working_directory_efs,
+            syncs=self._syncs(is_input=True),
+            files=(TextFile(path=file.efs_path, text=file.text),) if file else (),
+        )
+
+    def _stage_out_order(self) -> StageOutOrder:
+        return StageOutOrder(
+            mounts=self._mounts(),
+            root=self._scaffolding.working_directory_efs,
+            syncs=self._syncs(is_input=False),
+        )
+
+    def _clean_up_order(self) -> CleanUpOrder:
+        return CleanUpOrder(
+            mounts=self._mounts(),
+            root=self._scaffolding.working_directory_efs,
+            paths=self._paths_to_remove(),
+            outputs=tuple(sync.request.source_path for sync in self._syncs(is_input=False)),
+        )
+
+    def _paths_to_remove(self) -> tuple[str, ...]:
+        """What the request's own switches name, or, where ``options.cleanup`` speaks, all."""
+        if self._options.cleanup is not None:
+            return (self._scaffolding.working_directory_efs,)
+        requests = self._response.cleanup_configs.remove_data_paths_requests
+        return tuple(path for request in requests for path in request.paths)
+
+    def _syncs(self, *, is_input: bool) -> tuple[ParameterSync, ...]:
+        transfers = named_inputs if is_input else named_outputs
+        return tuple(
+            ParameterSync(param=name, request=request)
+            for name, request in transfers(self._scaffolding)
+        )
+
+
+def named_inputs(scaffolding: Scaffolding) -> tuple[tuple[str, DataSyncRequest], ...]:
+    """Return the transfers of the inputs, each with the name of its parameter."""
+    response = scaffolding.response
+    params = response.demand_execution.execution_parameters.input_params
+    return _named(params, response.setup_configs.data_sync_requests)
+
+
+def named_outputs(scaffolding: Scaffolding) -> tuple[tuple[str, DataSyncRequest], ...]:
+    """Return the transfers of the outputs, each with the name of its parameter."""
+    response = scaffolding.response
+    params = response.demand_execution.execution_parameters.output_params
+    return _named(params, response.cleanup_configs.data_sync_requests)
+
+
+def _named(
+    params: Sequence[JobParam], requests: Sequence[DataSyncRequest]
+) -> tuple[tuple[str, DataSyncRequest], ...]:
+    """Scaffolding makes one request per parameter, in the order of the parameters."""
+    return tuple((param.name, request) for param, request in zip(params, requests, strict=True))
+
+
+def _requirements(create: CreateDefinitionAndPrepareArgsRequest) -> tuple[dict[str, str], ...]:
+    return tuple({"type": kind, "value": value} for kind, value in create.requirement_pairs())

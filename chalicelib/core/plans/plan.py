@@ -1,0 +1,138 @@
+"""A plan: the stages of a run and what each comes after. Made once, purely; never changed.
+
+Each stage has one action, and the action says everything that performing it needs, so that an
+engine that has only the saved run can perform it, tomorrow, on another machine::
+
+    NoAction     nothing to do: the stage completes at once and costs nothing
+    a call       one short step inside the Lambda: PutDocuments, DefineJobs, WriteFile
+    JobAction    one Batch job (or local subprocess)
+
+A stage that ``is_closing`` takes down what the others put up. It does not decide how the run
+ends; it runs after that is decided, if the clean-up policy says so.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, JsonValue
+
+from chalicelib.core.noun import Noun
+
+
+class NoAction(Noun):
+    """Nothing to do; ``message`` tells the history why."""
+
+    action: Literal["none"] = "none"
+    message: str = "nothing to do"
+
+
+class PutDocuments(Noun):
+    """Store small text documents where the workers will read them. Result: their locations."""
+
+    action: Literal["put-documents"] = "put-documents"
+    documents: dict[str, str]
+    """``s3://`` location → text."""
+    result: JsonValue = None
+    """What the stage's result will be; the documents are known when the plan is made."""
+
+
+class JobDefinition(Noun):
+    """What Batch must know before a job can be submitted; the lists are in Batch's own form."""
+
+    name: str
+    image: str
+    command: tuple[str, ...] = ()
+    mount_points: tuple[dict[str, Any], ...] = ()
+    volumes: tuple[dict[str, Any], ...] = ()
+    job_role_arn: str | None = None
+    privileged: bool = False
+    secrets: dict[str, str] = {}
+    """Environment name → ARN; the value never passes through us."""
+    resource_requirements: tuple[dict[str, str], ...] = ()
+    tags: dict[str, str] = {}
+
+
+class DefineJobs(Noun):
+    """Find or register job definitions. Result: key → ARN with its revision."""
+
+    action: Literal["define-jobs"] = "define-jobs"
+    definitions: dict[str, JobDefinition]
+
+
+class WriteFile(Noun):
+    """Write one small file onto a mounted file system. Result: its path."""
+
+    action: Literal["write-file"] = "write-file"
+    path: str
+    """``fs-…:/path``."""
+    text: str
+
+
+class JobAction(Noun):
+    """Run one job of a definition that the run's ``define-jobs`` stage has named."""
+
+    action: Literal["job"] = "job"
+    definition: str
+    """Key in the result of ``define-jobs``."""
+    queue: str
+    command: tuple[str, ...] | None = None
+    """Replaces the definition's command; None keeps it."""
+    environment: dict[str, str] = {}
+    resource_requirements: tuple[dict[str, str], ...] = ()
+    """``{"type": "VCPU", "value": "2"}``, as Batch has them."""
+    is_worker: bool = False
+    """Our own worker: it claims its job and its result document, not its exit code, counts."""
+    tags: dict[str, str] = {}
+    unsaved_argument: str | None = None
+    """Added to the command while the plan's ``outputs_from`` stage is not COMPLETE."""
+
+
+Call = PutDocuments | DefineJobs | WriteFile
+Action = Annotated[
+    NoAction | PutDocuments | DefineJobs | WriteFile | JobAction, Field(discriminator="action")
+]
+
+
+class CleanUpPolicy(StrEnum):
+    """When the closing stages run."""
+
+    ALWAYS = "always"
+    ON_SUCCESS = "on_success"
+    NEVER = "never"
+
+
+class StagePlan(Noun):
+    """One named step."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,150}$")
+    after: tuple[str, ...] = ()
+    """Names of the stages that must be COMPLETE first."""
+    action: Action
+    is_closing: bool = False
+
+
+class Plan(Noun):
+    """The stages in their order, and the numbers that the lifecycle needs to decide purely."""
+
+    stages: tuple[StagePlan, ...]
+    request: dict[str, JsonValue] = {}
+    """The parsed request and its options, as they were digested."""
+    request_digest: str = ""
+    """Same content, same digest: a repeated submission is told from a different one by it."""
+    clean_up: CleanUpPolicy = CleanUpPolicy.ON_SUCCESS
+    outputs_from: str | None = None
+    """The stage whose result's ``outputs`` become the run's."""
+    results_prefix: str = ""
+    """``s3://…/`` below which workers write their result documents."""
+    job_name_prefix: str = "falsework"
+    submit_grace_seconds: int = 960
+    check_seconds: int = 900
+
+    def stage(self, name: str) -> StagePlan:
+        """Return the stage of that name; KeyError if the plan has none."""
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        raise KeyError(name)

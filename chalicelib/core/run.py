@@ -1,0 +1,215 @@
+"""A run: one tracked execution, its stages and its jobs. Values only; ``lifecycle/`` decides.
+
+The wire form of a stage's state, its enumerations and its history are those of the stage model
+(specs: stages 1, 2 and 6). What the engine must remember besides stands in ``Stage`` and in
+``JobState``, and is not shown.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+from chalicelib.core.noun import Noun
+from chalicelib.core.plans.plan import Plan
+
+
+class RunState(StrEnum):
+    """Where a run is; the last three are terminal within a generation."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCESS = "SUCCESS"
+    ERROR = "ERROR"
+    CANCELED = "CANCELED"
+
+
+class StageStatus(StrEnum):
+    """Where a stage is. UNBOUND: not part of a run yet. CREATED: waiting for its turn."""
+
+    UNBOUND = "UNBOUND"
+    CREATED = "CREATED"
+    RUNNING = "RUNNING"
+    RETRY = "RETRY"
+    ERROR = "ERROR"
+    COMPLETE = "COMPLETE"
+    CANCELED = "CANCELED"
+
+
+class RetryPolicy(StrEnum):
+    """How many times a failing stage may run: once, per stage, or out of one budget."""
+
+    NONE = "NONE"
+    STAGE = "STAGE"
+    GLOBAL = "GLOBAL"
+
+
+class JobStatus(StrEnum):
+    """Batch's own words, in the order in which a job passes through them."""
+
+    SUBMITTED = "SUBMITTED"
+    PENDING = "PENDING"
+    RUNNABLE = "RUNNABLE"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+TERMINAL_RUNS: Final = frozenset({RunState.SUCCESS, RunState.ERROR, RunState.CANCELED})
+ACTIVE: Final = frozenset({StageStatus.CREATED, StageStatus.RUNNING, StageStatus.RETRY})
+CANCELABLE: Final = ACTIVE | {StageStatus.UNBOUND}
+INACTIVE: Final = frozenset({StageStatus.COMPLETE, StageStatus.CANCELED, StageStatus.ERROR})
+ENDED_JOBS: Final = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED})
+MESSAGE_CHARACTERS: Final = 1000
+
+
+class HistoryEntry(BaseModel):
+    """One execution of a stage, written when it ended."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    attempt: int = Field(ge=0)
+    """1 for the first execution; 0 for a cancel before it."""
+    begin_status: StageStatus
+    end_status: StageStatus
+    begin_ts: str
+    end_ts: str
+    """ISO 8601, UTC."""
+    message: str
+    run_time_seconds: float
+
+
+class StageState(BaseModel):
+    """The state of a stage on the wire: BaseStageState of the stage model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task_id: str = ""
+    """The run's id."""
+    stage_name: str = Field(default="", max_length=150)
+    status: StageStatus = StageStatus.UNBOUND
+    attempts: int = Field(default=0, ge=0)
+    history: tuple[HistoryEntry, ...] = ()
+    result: JsonValue = None
+    """Set together with COMPLETE, and only then."""
+
+
+class Stage(StageState):
+    """A stage's state and what its next history entry will need."""
+
+    begin_status: StageStatus | None = None
+    begun_at: AwareDatetime | None = None
+
+    def on_the_wire(self) -> StageState:
+        """Return the state without what is ours."""
+        return StageState.model_validate(
+            {name: getattr(self, name) for name in StageState.model_fields}
+        )
+
+
+class JobState(Noun):
+    """One submission of one job. A stage's current one is its last that ``is_own``."""
+
+    stage: str
+    serial: int = Field(ge=1)
+    """Grows over the whole life of the run; no name is ever used twice."""
+    attempt: int
+    """Which of the stage's attempts it works for."""
+    name: str
+    queue: str
+    submit_started_at: AwareDatetime
+    """When the one writer who may submit it set out to. Nobody else ever may."""
+    job_id: str | None = None
+    """None until somebody has seen the job."""
+    status: JobStatus | None = None
+    ended_attempts: int = 0
+    exit_code: int | None = None
+    reason: str | None = None
+    log_stream: str | None = None
+    started_at: AwareDatetime | None = None
+    stopped_at: AwareDatetime | None = None
+    is_own: bool = True
+    """False: an extra copy or a superseded submission; it must end and never moves the run."""
+    is_absent: bool = False
+    """Looked for after its grace and not there: it never was accepted."""
+    is_read: bool = False
+    """A worker's job whose claim and result document have been read."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing of it can still be running."""
+        return self.is_absent or self.status in ENDED_JOBS
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """What a report must exceed to be news: (ended attempts, rank of the status)."""
+        return (self.ended_attempts, rank(self.status))
+
+
+class RunError(Noun):
+    """Why a run ended in ERROR or CANCELED."""
+
+    stage: str | None
+    cause: str
+    """One word: ``user``, ``refused``, ``lost``, ``worker``, ``call``, ``canceled``."""
+    message: str
+
+
+class Run(Noun):
+    """The only truth about one execution; it changes under its version and nowhere else."""
+
+    id: str
+    uid: str = Field(pattern=r"^[a-z2-7]{20}$")
+    """Minted when the run is created; first part of the names of its jobs."""
+    kind: str
+    group: str = "default"
+    state: RunState = RunState.PENDING
+    generation: int = 1
+    version: int = 0
+    """Number of times it was saved; 0 = not yet."""
+    serial: int = 0
+    """The last one that was given to a submission."""
+    created_at: AwareDatetime
+    started_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    settled_at: AwareDatetime | None = None
+    next_check_at: AwareDatetime | None = None
+    """When the sweep must look at it; None once settled."""
+    stages: tuple[Stage, ...]
+    jobs: tuple[JobState, ...] = ()
+    outputs: dict[str, JsonValue] = {}
+    error: RunError | None = None
+    plan: Plan
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it is decided how the run ends; its clean-up may still be going on."""
+        return self.state in TERMINAL_RUNS
+
+    def stage(self, name: str) -> Stage:
+        """Return the stage of that name; KeyError if there is none."""
+        for stage in self.stages:
+            if stage.stage_name == name:
+                return stage
+        raise KeyError(name)
+
+    def job(self, stage: str) -> JobState | None:
+        """Return the stage's current submission, if there is one."""
+        own = [job for job in self.jobs if job.stage == stage and job.is_own]
+        return own[-1] if own else None
+
+
+def rank(status: JobStatus | None) -> int:
+    """Return how far a job has come; -1 while nothing was seen of it. Both ends rank the same."""
+    if status is None:
+        return -1
+    return min(list(JobStatus).index(status), list(JobStatus).index(JobStatus.SUCCEEDED))
+
+
+def timestamp(at: datetime) -> str:
+    """Return ``at`` as ISO 8601 with its offset, as histories have it."""
+    return at.isoformat()

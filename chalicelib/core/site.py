@@ -1,0 +1,98 @@
+"""The site: a deployment's own facts, as values that the pure code can be given.
+
+``Site`` holds what the operator decides; ``FileSystem`` and ``AccessPoint`` are what EFS, or the
+embedded home's folders, can be asked about. Nothing here looks anything up.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from chalicelib.core.noun import Noun
+
+EnvBase = Annotated[str, StringConstraints(pattern=r"^(dev|test|prod)(-\w+)?$")]
+"""The deployment's stage, ``dev`` or ``dev-somebody``: the first word of every Batch name."""
+
+
+class FileSystem(BaseModel):
+    """One EFS file system, in the form of the EFS inventory document (``file_systems``)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    file_system_id: str = Field(alias="FileSystemId", pattern=r"^fs-[0-9a-f]{8,40}$")
+    name: str = Field(default="", alias="Name")
+    tags: dict[str, str] = Field(default={}, alias="Tags")
+
+
+class AccessPoint(BaseModel):
+    """One EFS access point, in the form of the EFS inventory document (``access_points``)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    access_point_id: str = Field(alias="AccessPointId", pattern=r"^fsap-[0-9a-f]{8,40}$")
+    name: str = Field(default="", alias="Name")
+    file_system_id: str = Field(alias="FileSystemId")
+    path: str = Field(default="/", alias="Path", pattern=r"^/")
+    tags: dict[str, str] = Field(default={}, alias="Tags")
+
+
+class FileSystems(Noun):
+    """What can be mounted: the answer of the look-up that scaffolding is given."""
+
+    file_systems: tuple[FileSystem, ...] = ()
+    access_points: tuple[AccessPoint, ...] = ()
+
+
+class Mount(Noun):
+    """A file system, or an access point of it, that is mounted on this host at ``path``."""
+
+    id: str
+    """``fs-…`` or ``fsap-…``."""
+    path: str
+    """Absolute path on this host."""
+
+
+class Site(Noun):
+    """The deployment's facts and the operator's decisions.
+
+    The four switches below differ from the original systems on purpose; with all of them turned
+    the other way round scaffolding answers byte for byte as they do.
+    """
+
+    env_base: EnvBase = "dev"
+    aws_region: str = "us-east-1"
+    account_id: str = Field(default="000000000000", pattern=r"^\d{12}$")
+    prefix: str = Field(default="falsework", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    """First word of our own job names and definitions."""
+
+    allow_privileged: bool = False
+    """Whether containers may run privileged at all."""
+    mirror_outputs: bool = False
+    """Whether bringing outputs home deletes what else is at their destination."""
+    literal_environment_file: bool = True
+    """Whether ``$`` in a value stays a dollar sign in the environment file."""
+    stage_environment_file: bool = True
+    """Whether the environment file works without EFS mounted where scaffolding is prepared."""
+
+    default_container_paths: dict[str, str] = {}
+    """Role (``scratch``, ``shared``, ``tmp``) → mount path, where the default will not do."""
+    default_tags: dict[str, str] = {}
+    """Tags that every run gets unless its request says otherwise."""
+    allowed_secrets: tuple[str, ...] = ()
+    """Prefixes of the secret ARNs that a request may name in ``options.secrets``."""
+
+    writes_file_systems: bool = False
+    """Whether the file systems are mounted where the engine runs, so that calls can write."""
+
+    worker_image: str = "falsework-worker"
+    scratch_bucket: str = "falsework"
+    """Where documents that pass between the engine and its workers are kept."""
+    requests_bucket: str = "requests"
+    """Where request files are dropped under ``requests/`` and receipts appear."""
+
+    submit_grace_seconds: int = Field(default=960, ge=1)
+    """How long after an intent nobody submits again: more than the Lambda timeout plus 60 s."""
+    check_seconds: int = Field(default=900, ge=1)
+    """How often the sweep looks at an unsettled run of which nothing was heard."""

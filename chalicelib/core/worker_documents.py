@@ -1,0 +1,77 @@
+"""What passes between the engine and its workers, by way of the object store.
+
+An *order* is written by the run's first stage and says what a worker job has to do; an *outcome*
+is written by the worker that holds the claim, once, as its last deed. A worker's stage has ended
+when the outcome exists.
+"""
+
+from __future__ import annotations
+
+from pydantic import JsonValue
+
+from chalicelib.core.data_sync.requests import DataSyncRequest
+from chalicelib.core.noun import Noun
+
+
+class MountedVolume(Noun):
+    """Where in the worker's container a part of a file system is mounted."""
+
+    file_system_id: str
+    root: str
+    """Path on the file system: the root of the access point that is mounted."""
+    container_path: str
+
+
+class ParameterSync(Noun):
+    """The transfer of one input or output parameter."""
+
+    param: str
+    request: DataSyncRequest
+
+
+class TextFile(Noun):
+    """A small file to write."""
+
+    path: str
+    """``fs-…:/path``."""
+    text: str
+
+
+class StageInOrder(Noun):
+    """Bring the inputs to where the job expects them."""
+
+    mounts: tuple[MountedVolume, ...]
+    root: str
+    """The run's own root, ``fs-…:/path``: its working directory."""
+    syncs: tuple[ParameterSync, ...] = ()
+    files: tuple[TextFile, ...] = ()
+
+
+class StageOutOrder(Noun):
+    """Bring the outputs home, each with its manifest, which is written last."""
+
+    mounts: tuple[MountedVolume, ...]
+    root: str
+    syncs: tuple[ParameterSync, ...] = ()
+
+
+class CleanUpOrder(Noun):
+    """Remove what is the run's own; a path outside ``root`` is left alone and reported."""
+
+    mounts: tuple[MountedVolume, ...]
+    root: str
+    paths: tuple[str, ...] = ()
+    """``fs-…:/path`` each, in the order of the request."""
+    outputs: tuple[str, ...] = ()
+    """Kept where the worker is told that they have not been saved (``--keep-outputs``)."""
+
+
+class Outcome(Noun):
+    """The result document. ``result`` and ``error`` exclude each other."""
+
+    job_name: str
+    job_id: str
+    attempt: int
+    result: JsonValue = None
+    error: str | None = None
+    """Why the worker's order cannot be carried out, in words for the user."""
