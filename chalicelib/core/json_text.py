@@ -28,9 +28,9 @@ def read_object(content: bytes, limit_bytes: int = LAMBDA_PAYLOAD_BYTES) -> dict
 
 
 def too_large(size_bytes: int, limit_bytes: int = LAMBDA_PAYLOAD_BYTES) -> TooLarge:
-    """Return the error for a document of which only the size needs to be known."""
+    """Return the error for a document of which that much is known to exist, read or not."""
     return TooLarge(
-        f"the document has {size_bytes} bytes; at most {limit_bytes} can be taken",
+        f"the document is too large: {size_bytes} bytes or more; {limit_bytes} can be taken",
         mend="put what is large into S3 and name its place in the request",
     )
 

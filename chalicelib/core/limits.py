@@ -20,8 +20,35 @@ BATCH_JOB_DEFINITION_BYTES: Final = 24 * 1024
 BATCH_DESCRIBE_IDS: Final = 100
 """AWS Batch API reference, DescribeJobs, jobs: a list of up to 100 job ids."""
 
+BATCH_PAYLOAD_BYTES: Final = 30 * 1024
+"""AWS Batch user guide, service quotas: "Maximum job payload size (for SubmitJob API
+operations)"."""
+
+BATCH_REASON_CHARACTERS: Final = 1024
+"""AWS Batch API reference, TerminateJob, reason."""
+
+BATCH_TAGS: Final = 50
+"""AWS Batch user guide, tag restrictions: tags per resource. A job whose tags and whose
+definition's tags are more than 50 together is moved to FAILED where they are propagated (API
+reference, SubmitJob, propagateTags)."""
+
+BATCH_TAG_KEY_CHARACTERS: Final = 128
+"""AWS Batch user guide, tag restrictions."""
+
+BATCH_TAG_VALUE_CHARACTERS: Final = 256
+"""AWS Batch user guide, tag restrictions."""
+
+BATCH_SUBMISSIONS_PER_SECOND: Final = 50
+"""AWS Batch user guide, service quotas: SubmitJob transactions per second and account."""
+
 BATCH_REMEMBERS_ENDED_JOBS_SECONDS: Final = 7 * 24 * 3600
 """AWS Batch user guide, job states: SUCCEEDED and FAILED jobs are kept "at least 7 days"."""
+
+DYNAMODB_ITEM_BYTES: Final = 400 * 1024
+"""Amazon DynamoDB developer guide, service quotas: item size, attribute names included."""
+
+DYNAMODB_BATCH_GET_KEYS: Final = 100
+"""Amazon DynamoDB API reference, BatchGetItem: "as many as 100 items"."""
 
 SQS_DELAY_SECONDS: Final = 900
 """Amazon SQS developer guide, message quotas: DelaySeconds."""

@@ -159,8 +159,8 @@ class RunError(Noun):
     message: str
 
 
-class Run(Noun):
-    """The only truth about one execution; it changes under its version and nowhere else."""
+class RunRecord(Noun):
+    """A run as it is kept and listed: everything but the plan, which never changes."""
 
     id: str
     uid: str = Field(pattern=r"^[a-z2-7]{20}$")
@@ -183,7 +183,6 @@ class Run(Noun):
     jobs: tuple[JobState, ...] = ()
     outputs: dict[str, JsonValue] = {}
     error: RunError | None = None
-    plan: Plan
 
     @property
     def is_terminal(self) -> bool:
@@ -201,6 +200,12 @@ class Run(Noun):
         """Return the stage's current submission, if there is one."""
         own = [job for job in self.jobs if job.stage == stage and job.is_own]
         return own[-1] if own else None
+
+
+class Run(RunRecord):
+    """The only truth about one execution; it changes under its version and nowhere else."""
+
+    plan: Plan
 
 
 def rank(status: JobStatus | None) -> int:

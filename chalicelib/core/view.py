@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.core.run import JobState, Run, Stage
+from chalicelib.core.run import JobState, RunRecord, Stage
 
 
-def run_view(run: Run) -> dict[str, Any]:
+def run_view(run: RunRecord) -> dict[str, Any]:
     """Return the run as users see it; absent times are null."""
     shown = run.model_dump(
         mode="json",
@@ -19,7 +19,7 @@ def run_view(run: Run) -> dict[str, Any]:
     return {**shown, "stages": stages_view(run)}
 
 
-def stages_view(run: Run) -> list[dict[str, Any]]:
+def stages_view(run: RunRecord) -> list[dict[str, Any]]:
     """Return the states of the stages, in their order, in the wire form of the stage model."""
     return [stage_view(stage) for stage in run.stages]
 

@@ -115,7 +115,11 @@ def step(
     match command:
         case MakeCall(stage=stage, attempt=attempt):
             event = CallEnded(
-                run_id="r1", at=at(when), stage=stage, attempt=attempt, result={"of": stage}
+                run_id="r1",
+                at=at(when),
+                stage=stage,
+                attempt=attempt,
+                result={"user": "arn:u", "worker": "arn:w"},
             )
         case StartJob(stage=stage, serial=serial):
             event = SubmissionStarted(run_id="r1", at=at(when), stage=stage, serial=serial)

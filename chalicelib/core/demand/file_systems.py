@@ -60,6 +60,10 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, Mapping | Candidate) else value
 
 
+def _none_as_empty(value: Any) -> Any:
+    return () if value is None else value
+
+
 def _not_empty(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
     if not candidates:
         raise InvalidRequest(
@@ -79,7 +83,7 @@ class FileSystemConfigurations(Wire):
 
     scratch: SomeCandidates = (Candidate(),)
     shared: SomeCandidates = (Candidate(),)
-    tmp: Annotated[Candidates, BeforeValidator(lambda value: value or ())] = ()
+    tmp: Annotated[Candidates, BeforeValidator(_none_as_empty)] = ()
     selection_strategy: SelectionStrategy = SelectionStrategy.RANDOM
 
 
