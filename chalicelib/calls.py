@@ -1,0 +1,143 @@
+"""What performing a command means for the ports: short steps, each harmless when repeated.
+
+Nothing here decides. A step that fails for good raises Refused, NotFound or InvalidRequest, and
+the engine reports that; Unavailable passes through, and the step stays owed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never
+
+from pydantic import JsonValue, ValidationError
+
+from chalicelib.core.errors import NotFound, Refused
+from chalicelib.core.events import JobChanged, OutcomeRead
+from chalicelib.core.job_names import parse_job_name
+from chalicelib.core.plans.plan import (
+    Action,
+    DefineJobs,
+    JobAction,
+    NoAction,
+    PutDocuments,
+    WriteFile,
+)
+from chalicelib.core.run import JobState, JobStatus, Run, StageStatus
+from chalicelib.core.worker_documents import Outcome
+from chalicelib.ports import JobRequest, JobSeen, Ports
+
+
+def make_call(action: Action, ports: Ports) -> JsonValue:
+    """Perform a stage's call and return its result."""
+    match action:
+        case PutDocuments():
+            for uri, text in action.documents.items():
+                ports.objects.write(uri, text.encode())
+            return action.result
+        case DefineJobs():
+            return {key: ports.jobs.define(job) for key, job in action.definitions.items()}
+        case WriteFile():
+            ports.facilities.write_file(action.path, action.text.encode())
+            return {"path": action.path}
+        case NoAction() | JobAction():
+            raise AssertionError(action)
+        case _:
+            assert_never(action)
+
+
+def job_request(run: Run, job: JobState) -> JobRequest:
+    """Return what to submit for the intent ``job``: all from the saved run, nothing fresh."""
+    action = run.plan.stage(job.stage).action
+    assert isinstance(action, JobAction)  # noqa: S101 -- only job stages have jobs
+    command = action.command
+    if command is not None and action.unsaved_argument and not _has_saved(run):
+        command = (*command, action.unsaved_argument)
+    return JobRequest(
+        name=job.name,
+        queue=job.queue,
+        definition_arn=_definition_arn(run, action.definition),
+        command=command,
+        environment={
+            **action.environment,
+            **_identity(run, job),
+            **({"FALSEWORK_OUTCOME_URI": outcome_uri(run, job)} if action.is_worker else {}),
+        },
+        resource_requirements=action.resource_requirements,
+        tags={**action.tags, "falsework:run": run.id},
+    )
+
+
+def outcome_uri(run: Run, job: JobState) -> str:
+    """Return where the worker that holds the claim of ``job`` writes its result document."""
+    return f"{run.plan.results_prefix}{job.name}.json"
+
+
+def read_outcome(run: Run, job: JobState, ports: Ports, at: datetime) -> OutcomeRead:
+    """Return who holds the claim and what the holder wrote, both read consistently."""
+    holder = ports.claims.holder(job.name, 0)
+    event = OutcomeRead(
+        run_id=run.id,
+        at=at,
+        stage=job.stage,
+        serial=job.serial,
+        holder_job_id=holder.job_id if holder else None,
+    )
+    try:
+        outcome = Outcome.model_validate_json(ports.objects.read(outcome_uri(run, job)))
+    except NotFound:
+        return event
+    except ValidationError as exc:
+        return event.model_copy(update={"is_written": True, "error": f"not an outcome: {exc}"})
+    return event.model_copy(
+        update={"is_written": True, "result": outcome.result, "error": outcome.error}
+    )
+
+
+def job_changed(seen: JobSeen, run_id: str, at: datetime) -> JobChanged | None:
+    """Return the event for a job that was seen, or None when its name is not one of ours."""
+    name = parse_job_name(seen.name)
+    if name is None:
+        return None
+    return JobChanged(
+        run_id=run_id,
+        at=at,
+        uid=name.uid,
+        serial=name.serial,
+        **seen.model_dump(exclude={"name", "run_id"}),
+    )
+
+
+def submitted(run: Run, job: JobState, job_id: str, at: datetime) -> JobChanged:
+    """Return the event for a job that the backend has just accepted."""
+    return JobChanged(
+        run_id=run.id,
+        at=at,
+        uid=run.uid,
+        serial=job.serial,
+        job_id=job_id,
+        queue=job.queue,
+        status=JobStatus.SUBMITTED,
+    )
+
+
+def _definition_arn(run: Run, key: str) -> str:
+    for stage in run.stages:
+        is_definer = isinstance(run.plan.stage(stage.stage_name).action, DefineJobs)
+        if is_definer and isinstance(stage.result, dict) and key in stage.result:
+            return str(stage.result[key])
+    raise Refused(f"no stage of the run has defined the job {key!r}")
+
+
+def _has_saved(run: Run) -> bool:
+    """A run that never had outputs has none to lose."""
+    name = run.plan.outputs_from
+    return name is None or run.stage(name).status is StageStatus.COMPLETE
+
+
+def _identity(run: Run, job: JobState) -> dict[str, str]:
+    return {
+        "FALSEWORK_RUN_ID": run.id,
+        "FALSEWORK_STAGE": job.stage,
+        "FALSEWORK_SERIAL": str(job.serial),
+        "FALSEWORK_JOB_NAME": job.name,
+    }

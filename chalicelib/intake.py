@@ -1,0 +1,163 @@
+"""The way in: a document becomes a run, or an error that changes nothing.
+
+Everything about a request is checked here, before the first write; what the stages meet later is
+the world's doing and not the request's. Submitting the same content again returns the same run.
+"""
+
+from __future__ import annotations
+
+import uuid
+from itertools import islice
+from typing import Any, Final
+
+from chalicelib import engine
+from chalicelib.core.data_sync.requests import DataSyncRequest
+from chalicelib.core.demand import batch_args, scaffolding
+from chalicelib.core.demand.scaffolding import Scaffolding
+from chalicelib.core.documents import parse_document
+from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from chalicelib.core.events import RunRequested
+from chalicelib.core.plans.demand_execution import KIND, named_inputs, named_outputs, plan_demand
+from chalicelib.core.plans.plan import JobDefinition
+from chalicelib.core.run import Run
+from chalicelib.core.submission import Submission, parse_submission
+from chalicelib.core.submission_checks import check_submission
+from chalicelib.ports import Ports
+
+SHOWN_OBJECTS: Final = 1000
+"""How many objects of an input ``check`` counts."""
+
+
+def submit(document: object, ports: Ports) -> Run:
+    """Start the run that the document asks for, and return it; or the run that it has become.
+
+    Raises InvalidRequest and its subclasses, Conflict for an id in use by other content, and
+    Unavailable when nothing was accepted. Once the run is saved it is accepted: what could not
+    be performed at once is owed, and the sweep sees to it.
+    """
+    submission, prepared = _prepare(document, ports)
+    _check_queue(prepared.response.setup_configs.batch_create_request.job_queue_name, ports)
+    event = _requested(submission, prepared, ports)
+    try:
+        return engine.handle(event, ports)
+    except Unavailable:
+        return _accepted(submission.run_id, event.plan.request_digest, ports)
+
+
+def preview(document: object, ports: Ports) -> dict[str, Any]:
+    """Return the PrepareDemandScaffoldingResponse of the document; nothing is created."""
+    _, prepared = _prepare(document, ports)
+    return prepared.response.to_wire()
+
+
+def define_job(document: object, ports: Ports) -> dict[str, Any]:
+    """CreateDefinitionAndPrepareArgs: find or register the definition, return what to submit."""
+    request = parse_document(batch_args.CreateDefinitionAndPrepareArgsRequest, document)
+    if request.privileged and not ports.site.allow_privileged:
+        raise batch_args.forbidden_privilege("privileged")
+    definition = JobDefinition(
+        name=request.job_definition_name,
+        image=ports.facilities.resolve_image(request.image),
+        command=tuple(request.command),
+        mount_points=tuple(request.mount_points),
+        volumes=tuple(request.volumes),
+        job_role_arn=request.job_role_arn,
+        privileged=request.privileged,
+        tags=request.job_definition_tags,
+    )
+    response = batch_args.prepare_args(
+        request,
+        ports.site,
+        job_definition_arn=ports.jobs.define(definition),
+        job_name=request.job_name or f"{request.job_definition_name}-{uuid.uuid4()}",
+    )
+    return response.to_wire()
+
+
+def check(document: object, ports: Ports) -> list[str]:
+    """Return, in sentences, what a submission would do; raises what it would raise.
+
+    More than ``submit`` it also looks whether the inputs exist, which may change meanwhile.
+    """
+    submission, prepared = _prepare(document, ports)
+    create = prepared.response.setup_configs.batch_create_request
+    _check_queue(create.job_queue_name, ports)
+    return [
+        f"run {submission.run_id} in group {submission.options.group}",
+        *(
+            f"input {name}: {_what_is_there(name, request, ports)}"
+            for name, request in named_inputs(prepared)
+        ),
+        f"job on queue {create.job_queue_name} in {create.image}: {create.command[-1]}",
+        *(
+            f"output {name}: goes to {request.destination_path}"
+            for name, request in named_outputs(prepared)
+        ),
+    ]
+
+
+def _prepare(document: object, ports: Ports) -> tuple[Submission, Scaffolding]:
+    submission = parse_submission(document)
+    prepared = scaffolding.prepare(
+        submission.request,
+        ports.site,
+        ports.facilities.file_systems(),
+        mounts=ports.mounts,
+        privileged=submission.options.privileged,
+    )
+    check_submission(submission, prepared, ports.site)
+    return submission, prepared
+
+
+def _requested(submission: Submission, prepared: Scaffolding, ports: Ports) -> RunRequested:
+    uid = ports.mint_uid()
+    return RunRequested(
+        run_id=submission.run_id,
+        at=ports.clock(),
+        uid=uid,
+        kind=KIND,
+        group=submission.options.group,
+        plan=plan_demand(
+            submission,
+            prepared,
+            ports.site,
+            uid,
+            has_file_systems=ports.site.writes_file_systems,
+        ),
+    )
+
+
+def _accepted(run_id: str, digest: str, ports: Ports) -> Run:
+    """Something was unavailable: after the first save, or before it? Then nothing was accepted."""
+    try:
+        run = ports.runs.load(run_id)
+    except NotFound as exc:
+        raise Unavailable("the run could not be saved; nothing was accepted") from exc
+    if run.plan.request_digest != digest:
+        raise Conflict(f"run {run_id} exists already, with another request; choose another id")
+    return run
+
+
+def _check_queue(queue: str, ports: Ports) -> None:
+    if not ports.facilities.has_queue(queue):
+        raise InvalidRequest(
+            f"there is no job queue {queue!r}",
+            field="demand_execution.execution_platform.aws_batch.job_queue_name",
+            value=queue,
+            mend="name a queue of this site",
+        )
+
+
+def _what_is_there(name: str, request: DataSyncRequest, ports: Ports) -> str:
+    found = list(islice(ports.objects.list(request.source_path), SHOWN_OBJECTS + 1))
+    if not found and request.fail_if_missing:
+        raise InvalidRequest(
+            f"input {name}: there is nothing at {request.source_path}",
+            field=f"demand_execution.execution_parameters.params.{name}",
+            value=request.source_path,
+            mend="put the object there first, or correct the path",
+        )
+    size = sum(each.size_bytes for each in found)
+    if len(found) > SHOWN_OBJECTS:
+        return f"more than {SHOWN_OBJECTS} objects at {request.source_path}"
+    return f"{len(found)} object(s), {size} bytes, at {request.source_path}"

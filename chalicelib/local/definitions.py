@@ -1,0 +1,65 @@
+"""Job definitions in SQLite: the same content is found again, another gets the next revision."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from chalicelib.core.errors import Refused
+from chalicelib.core.plans.plan import JobDefinition
+from chalicelib.core.site import Site
+from chalicelib.local.database import Database
+
+
+class Definitions:
+    """Every definition that was ever registered here; none is taken back."""
+
+    def __init__(self, database: Database, site: Site) -> None:
+        self._database = database
+        self._prefix = f"arn:aws:batch:{site.aws_region}:{site.account_id}:job-definition/"
+
+    def register(self, definition: JobDefinition) -> str:
+        """Return the ARN of the revision that has this content."""
+        body = json.dumps(definition.model_dump(mode="json"), sort_keys=True)
+        digest = hashlib.sha256(body.encode()).hexdigest()
+        found = self._find(definition.name, digest)
+        if found is not None:
+            return found
+        with self._database.writing() as connection:
+            (revision,) = connection.execute(
+                "SELECT coalesce(max(revision), 0) + 1 FROM definitions WHERE name = ?",
+                (definition.name,),
+            ).fetchone()
+            connection.execute(
+                "INSERT OR IGNORE INTO definitions (arn, name, revision, digest, body)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (
+                    f"{self._prefix}{definition.name}:{revision}",
+                    definition.name,
+                    revision,
+                    digest,
+                    body,
+                ),
+            )
+            (arn,) = connection.execute(
+                "SELECT arn FROM definitions WHERE name = ? AND digest = ?",
+                (definition.name, digest),
+            ).fetchone()
+        return str(arn)
+
+    def get(self, arn: str) -> JobDefinition:
+        """Return the definition. Raises Refused for an ARN that was never given out."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT body FROM definitions WHERE arn = ?", (arn,)
+            ).fetchone()
+        if row is None:
+            raise Refused(f"there is no job definition {arn!r}")
+        return JobDefinition.model_validate_json(row["body"])
+
+    def _find(self, name: str, digest: str) -> str | None:
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT arn FROM definitions WHERE name = ? AND digest = ?", (name, digest)
+            ).fetchone()
+        return None if row is None else str(row["arn"])

@@ -1,0 +1,123 @@
+"""The embedded home, put together: every port on one folder of one machine.
+
+``ROOT/falsework.db`` holds what is known, ``ROOT/s3`` the objects, ``ROOT/efs`` the file systems,
+``ROOT/jobs`` what jobs wrote, ``ROOT/engine.lock`` says who drives the runs.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from chalicelib.core.errors import Misconfigured
+from chalicelib.core.site import Site
+from chalicelib.local.claims import LocalClaims
+from chalicelib.local.database import Database
+from chalicelib.local.definitions import Definitions
+from chalicelib.local.engine_lock import EngineLock
+from chalicelib.local.facilities import LocalFacilities
+from chalicelib.local.folders import Folders, own_file_systems
+from chalicelib.local.job_runner import LocalJobRunner
+from chalicelib.local.launcher import Launcher
+from chalicelib.local.lost_jobs import LostJobs
+from chalicelib.local.object_store import LocalObjectStore
+from chalicelib.local.pump import Pump
+from chalicelib.local.run_store import LocalRunStore
+from chalicelib.local.sandbox import Mode, Sandbox
+from chalicelib.local.timers import LocalTimers
+from chalicelib.ports import Ports
+from chalicelib.settings import HostEnvironment, Settings
+
+OWN_SITE: Final = {
+    "writes_file_systems": True,
+    # One machine, one clock and look-ups that are never stale: the grace is for a process that
+    # stalls between its intent and its submission, and the checks for one that died.
+    "submit_grace_seconds": 10,
+    "check_seconds": 30,
+}
+"""What the embedded home decides otherwise than AWS."""
+
+_BASE32: Final = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+class Unpaced:
+    """The Pace of one machine: its queue takes what comes."""
+
+    def admit(self, now: datetime) -> bool:  # noqa: ARG002 -- the port's signature
+        """Admit."""
+        return True
+
+
+class Home(NamedTuple):
+    """The ports, and what only the local event loop and the command line use."""
+
+    root: Path
+    ports: Ports
+    database: Database
+    jobs: LocalJobRunner
+    timers: LocalTimers
+    lock: EngineLock
+    mode: Mode
+    """How the user's jobs run."""
+
+    @property
+    def is_sandboxed(self) -> bool:
+        """Whether the user's jobs see other paths than the host has."""
+        return self.mode != "host"
+
+
+def open_home(settings: Settings, host: HostEnvironment, *, width: int | None = None) -> Home:
+    """Return the home of ``settings.root``; it is made at the first use. Raises Misconfigured.
+
+    ``width`` is the number of cores that jobs may use together: the machine's, unless given.
+    """
+    root = _root(settings.root)
+    database = Database(root)
+    file_systems = settings.file_systems or own_file_systems(settings.site)
+    folders = Folders(root, file_systems)
+    sandbox = Sandbox(folders, settings.site, settings.runner, host)
+    definitions = Definitions(database, settings.site)
+    pump = Pump(
+        database,
+        Launcher(root, database, definitions, sandbox),
+        LostJobs(root, database),
+        width=width,
+    )
+    jobs = LocalJobRunner(root, database, definitions, sandbox, pump)
+    timers = LocalTimers(database)
+    ports = Ports(
+        runs=LocalRunStore(database),
+        claims=LocalClaims(database),
+        jobs=jobs,
+        objects=LocalObjectStore(root),
+        facilities=LocalFacilities(file_systems, folders),
+        timers=timers,
+        pace=Unpaced(),
+        site=_site(settings.site, sandbox),
+        clock=lambda: datetime.now(UTC),
+        mint_uid=lambda: "".join(secrets.choice(_BASE32) for _ in range(20)),
+        mounts=settings.mounts,
+    )
+    return Home(root, ports, database, jobs, timers, EngineLock(root), sandbox.mode)
+
+
+def _root(path: Path) -> Path:
+    root = path.resolve()
+    if any(character.isspace() for character in str(root)):
+        raise Misconfigured(
+            f"root {str(root)!r}: a path with blanks cannot hold the embedded home, because"
+            " commands and S3 names are made of its parts; choose another with --root"
+        )
+    return root
+
+
+def _site(site: Site, sandbox: Sandbox) -> Site:
+    """Return the site with what holds for one machine, where the operator did not say otherwise.
+
+    That is: container paths that jobs can be given here, and file systems that are at hand.
+    """
+    paths = {**sandbox.container_paths(site), **site.default_container_paths}
+    ours = {name: value for name, value in OWN_SITE.items() if name not in site.model_fields_set}
+    return site.model_copy(update={**ours, "default_container_paths": paths})

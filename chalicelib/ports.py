@@ -1,0 +1,239 @@
+"""What we need from outside, as small protocols. Each is implemented in ``aws/`` and ``local/``.
+
+One law: **every method is harmless when repeated**, but for ``JobRunner.submit``, which only the
+writer of an intent may call. Every method may raise ``Unavailable`` (the outcome is unknown, or
+nothing happened); what else it raises stands beside it. The contract suites in
+``tests/contract/`` say the rest, once, for every implementation.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from pydantic import AwareDatetime
+
+from chalicelib.core.noun import Noun
+from chalicelib.core.plans.plan import JobDefinition
+from chalicelib.core.run import JobStatus, Run, RunRecord, RunState
+from chalicelib.core.site import FileSystems, Mount, Site
+
+
+class RunPage(NamedTuple):
+    """One page of a list, newest first; without the plans, which nobody lists."""
+
+    runs: tuple[RunRecord, ...]
+    next_cursor: str | None
+
+
+class RunStore(Protocol):
+    """Where runs are kept: one row or item each, saved under a version condition."""
+
+    def load(self, run_id: str) -> Run:
+        """Return the run with its plan, read consistently. Raises NotFound."""
+        ...
+
+    def save(self, run: Run) -> Run:
+        """Save ``run`` if nobody saved it since it was loaded; return it with version + 1.
+
+        Version 0 creates it, its plan first. Raises StaleRun when the stored version differs,
+        or when a run of version 0 exists already.
+        """
+        ...
+
+    def list(
+        self,
+        *,
+        group: str | None = None,
+        state: RunState | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> RunPage:
+        """Return a page, newest first. Raises InvalidRequest for a cursor that is not ours."""
+        ...
+
+    def due(self, now: datetime, limit: int = 100) -> tuple[str, ...]:
+        """Return ids of unsettled runs whose ``next_check_at`` has come, earliest first.
+
+        The answer may be stale: load each by its key before acting on it.
+        """
+        ...
+
+
+class Claim(NamedTuple):
+    """Who may touch the data of a job."""
+
+    job_id: str
+    attempt: int
+
+
+class Claims(Protocol):
+    """Which of several jobs of one name works. The first to claim holds it, for good."""
+
+    def claim(self, job_name: str, index: int, job_id: str, attempt: int) -> Claim:
+        """Claim (name, array index); return the holder, which is the caller if it succeeded.
+
+        The holder's own id may claim again with the same or a higher attempt.
+        """
+        ...
+
+    def holder(self, job_name: str, index: int) -> Claim | None:
+        """Return who holds it, read consistently."""
+        ...
+
+
+class JobRequest(Noun):
+    """One job to submit. One attempt: retries are the engine's."""
+
+    name: str
+    queue: str
+    definition_arn: str
+    command: tuple[str, ...] | None = None
+    environment: dict[str, str] = {}
+    resource_requirements: tuple[dict[str, str], ...] = ()
+    tags: dict[str, str] = {}
+
+
+class JobSeen(Noun):
+    """A job as the backend shows it."""
+
+    job_id: str
+    name: str
+    queue: str
+    status: JobStatus
+    run_id: str | None = None
+    """From the job's own environment; None where the listing does not show it."""
+    ended_attempts: int = 0
+    exit_code: int | None = None
+    reason: str | None = None
+    log_stream: str | None = None
+    started_at: AwareDatetime | None = None
+    stopped_at: AwareDatetime | None = None
+
+
+class JobRunner(Protocol):
+    """AWS Batch, or subprocesses. It may accept two jobs of one name, as Batch does."""
+
+    def define(self, definition: JobDefinition) -> str:
+        """Return the ARN of an active definition with this content, registered if absent."""
+        ...
+
+    def submit(self, job: JobRequest) -> str:
+        """Submit once, without retries; return the job id. Raises Refused for a definite no."""
+        ...
+
+    def find(self, queue: str, name: str) -> tuple[JobSeen, ...]:
+        """Return every job of exactly that name in the queue, in any status, newest first."""
+        ...
+
+    def describe(self, job_ids: Sequence[str]) -> tuple[JobSeen, ...]:
+        """Return the jobs that are still known, in any order; at most 100 ids."""
+        ...
+
+    def stop(self, job_id: str, reason: str) -> None:
+        """Order the job to end; unknown and ended jobs are left alone."""
+        ...
+
+    def log(self, log_stream: str, limit_bytes: int) -> bytes:
+        """Return the last bytes that the job wrote; empty if it wrote nothing."""
+        ...
+
+
+class ObjectInfo(NamedTuple):
+    """One object of a listing."""
+
+    uri: str
+    size_bytes: int
+    modified_at: datetime
+
+
+class ObjectStore(Protocol):
+    """S3, or folders. Names are ``s3://bucket/key``; an object is complete or absent."""
+
+    def list(self, uri: str) -> Iterator[ObjectInfo]:
+        """Yield the object at exactly ``uri``, if any, and those below ``uri`` + ``/``, by key.
+
+        A bucket that does not exist lists as empty. Siblings that only share the prefix as text
+        are not below it.
+        """
+        ...
+
+    def read(self, uri: str) -> bytes:
+        """Return the object's content. Raises NotFound."""
+        ...
+
+    def write(self, uri: str, content: bytes) -> None:
+        """Put the object, replacing one that is there."""
+        ...
+
+    def download(self, uri: str, path: Path) -> None:
+        """Write the object to a file, by a temporary name and a rename. Raises NotFound."""
+        ...
+
+    def upload(self, path: Path, uri: str) -> None:
+        """Put the file's content, replacing an object that is there."""
+        ...
+
+    def remove(self, uri: str) -> None:
+        """Remove the object at exactly ``uri``; nothing happens if there is none."""
+        ...
+
+
+class Facilities(Protocol):
+    """What the deployment has: file systems, queues, images."""
+
+    def file_systems(self) -> FileSystems:
+        """Return every file system and access point that can be named."""
+        ...
+
+    def has_queue(self, name: str) -> bool:
+        """Return whether jobs can be submitted to the queue of that name or ARN."""
+        ...
+
+    def resolve_image(self, image: str) -> str:
+        """Return the image as a registry knows it. Raises NotFound."""
+        ...
+
+    def write_file(self, path: str, content: bytes) -> None:
+        """Write a file at ``fs-…:/path``. Raises Refused where it is not mounted here."""
+        ...
+
+
+class Timers(Protocol):
+    """A wake-up call. It may be lost; the due index of the run store is the one that counts."""
+
+    def wake(self, run_id: str, at: datetime) -> None:
+        """See to it that TimerFired reaches the run soon after ``at``."""
+        ...
+
+
+class Pace(Protocol):
+    """How often all processes together may submit jobs."""
+
+    def admit(self, now: datetime) -> bool:
+        """Take one of this second's turns; False when they are all taken."""
+        ...
+
+
+class Ports(NamedTuple):
+    """Everything from outside that the engine is given."""
+
+    runs: RunStore
+    claims: Claims
+    jobs: JobRunner
+    objects: ObjectStore
+    facilities: Facilities
+    timers: Timers
+    pace: Pace
+    site: Site
+    clock: Callable[[], datetime]
+    """UTC, aware."""
+    mint_uid: Callable[[], str]
+    """20 fresh base32 characters, ``[a-z2-7]``."""
+    mounts: tuple[Mount, ...] = ()
+    """File systems that are mounted where scaffolding is prepared."""
+    pause: Callable[[float], None] = time.sleep
+    """Waits that many seconds before a lost save is decided again; under a second each."""

@@ -1,0 +1,190 @@
+"""What an operator may set, and the only module that reads the environment.
+
+Precedence: a command line flag, before a variable ``FALSEWORK_<NAME>``, before the ``--site``
+file, before the default. ``ENV_BASE`` and ``AWS_REGION`` count as well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from chalicelib.core.errors import Misconfigured
+from chalicelib.core.noun import Noun
+from chalicelib.core.site import FileSystems, Mount, Site
+
+Runner = Literal["auto", "bubblewrap", "host", "docker"]
+
+
+class Settings(Noun):
+    """Everything that this process was told."""
+
+    root: Path = Path(".falsework")
+    """The embedded home's folder."""
+    runner: Runner = "auto"
+    """How a local job runs; ``auto`` takes bubblewrap where it works, else the host."""
+    url: str = ""
+    """Address of a deployment that the command line talks to; empty: the embedded home."""
+    token: str = ""
+    table: str = ""
+    """Name of the DynamoDB table; set: the AWS home."""
+    wake_queue_url: str = ""
+    """The SQS queue that brings TimerFired; empty: the due index alone does."""
+    dead_letter_queue_url: str = ""
+    """Where submissions go that cannot be read, each with its reason."""
+    reports_batch_item_failures: bool = False
+    """Whether the deployment has set ReportBatchItemFailures on the queues' mappings."""
+    job_log_group: str = "/aws/batch/job"
+    in_lambda: bool = False
+    site: Site = Site()
+    file_systems: FileSystems | None = None
+    """From the site file; None: the home's own."""
+    mounts: tuple[Mount, ...] = ()
+
+
+class WorkerSettings(Noun):
+    """What a worker job is told by its environment."""
+
+    job_name: str
+    job_id: str
+    attempt: int = 1
+    index: int = 0
+    request_uri: str
+    outcome_uri: str
+
+
+class HostEnvironment(Noun):
+    """What a local job gets of this process's own environment; nothing else passes."""
+
+    path: str
+    """Where programs are looked for; this Python's own folder comes first."""
+    home: str
+    lang: str
+
+
+_FROM_ENVIRONMENT = (
+    "root",
+    "runner",
+    "url",
+    "token",
+    "table",
+    "wake_queue_url",
+    "dead_letter_queue_url",
+    "reports_batch_item_failures",
+    "job_log_group",
+)
+
+
+def load(
+    flags: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    site_file: Path | None = None,
+) -> Settings:
+    """Return the settings. Raises Misconfigured, naming what does not fit."""
+    env = os.environ if environ is None else environ
+    own: dict[str, Any] = {
+        name: env[variable]
+        for name in _FROM_ENVIRONMENT
+        if (variable := f"FALSEWORK_{name.upper()}") in env
+    }
+    site, file_systems = _site(env, site_file or _path(env.get("FALSEWORK_SITE")))
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    try:
+        return Settings.model_validate(
+            {
+                **own,
+                **given,
+                "site": site,
+                "file_systems": file_systems,
+                "mounts": _mounts(env),
+                "in_lambda": "AWS_LAMBDA_FUNCTION_NAME" in env,
+            }
+        )
+    except ValidationError as exc:
+        raise Misconfigured(f"settings: {exc}") from exc
+
+
+def host_environment(environ: Mapping[str, str] | None = None) -> HostEnvironment:
+    """Return what local jobs are started with."""
+    env = os.environ if environ is None else environ
+    return HostEnvironment(
+        path=os.pathsep.join((str(Path(sys.executable).parent), env.get("PATH", os.defpath))),
+        home=env.get("HOME", "/"),
+        lang=env.get("LANG", "C.UTF-8"),
+    )
+
+
+def load_worker(environ: Mapping[str, str] | None = None) -> WorkerSettings:
+    """Return what this worker job was told. Raises Misconfigured outside of one."""
+    env = os.environ if environ is None else environ
+    try:
+        return WorkerSettings(
+            job_name=env["FALSEWORK_JOB_NAME"],
+            job_id=env["AWS_BATCH_JOB_ID"],
+            attempt=int(env.get("AWS_BATCH_JOB_ATTEMPT", "1")),
+            index=int(env.get("AWS_BATCH_JOB_ARRAY_INDEX", "0")),
+            request_uri=env["FALSEWORK_REQUEST_URI"],
+            outcome_uri=env["FALSEWORK_OUTCOME_URI"],
+        )
+    except (KeyError, ValueError) as exc:
+        raise Misconfigured(f"not inside a worker job: {exc!r}") from exc
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def _site(env: Mapping[str, str], site_file: Path | None) -> tuple[Site, FileSystems | None]:
+    told = _read_site_file(site_file) if site_file else {}
+    keys = {"file_systems", "access_points"} & told.keys()
+    inventory = {key: told.pop(key) for key in keys}
+    for name, field in Site.model_fields.items():
+        if (text := env.get(f"FALSEWORK_{name.upper()}")) is not None:
+            told[name] = _parse(text, field.annotation)
+    told |= {
+        name: env[variable]
+        for name, variable in (("env_base", "ENV_BASE"), ("aws_region", "AWS_REGION"))
+        if env.get(variable)
+    }
+    try:
+        return Site.model_validate(told), (
+            FileSystems.model_validate(inventory) if inventory else None
+        )
+    except ValidationError as exc:
+        raise Misconfigured(f"site: {exc}") from exc
+
+
+def _read_site_file(path: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise Misconfigured(f"site file {path}: {exc}") from exc
+    if not isinstance(told, dict):
+        raise Misconfigured(f"site file {path}: a JSON object is needed, not {told!r:.60}")
+    return told
+
+
+def _parse(text: str, annotation: object) -> object:
+    """Scalars stand as they are and pydantic coerces them; lists and objects are JSON."""
+    if annotation in (str, int, bool) or not text.startswith(("{", "[")):
+        return text
+    try:
+        return TypeAdapter(Any).validate_json(text)
+    except ValidationError as exc:
+        raise Misconfigured(f"not JSON: {text[:60]!r}") from exc
+
+
+def _mounts(env: Mapping[str, str]) -> tuple[Mount, ...]:
+    """``EFS_MOUNT_POINT_PATH_<n>`` and ``EFS_MOUNT_POINT_ID_<n>`` (demand wire format, 6.10)."""
+    prefix = "EFS_MOUNT_POINT_ID_"
+    return tuple(
+        Mount(id=env[name], path=env[f"EFS_MOUNT_POINT_PATH_{name.removeprefix(prefix)}"])
+        for name in sorted(env)
+        if name.startswith(prefix) and f"EFS_MOUNT_POINT_PATH_{name.removeprefix(prefix)}" in env
+    )
