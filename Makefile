@@ -10,7 +10,7 @@ DEMO := .falsework-demo
 install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed" * (sys.version_info < (3, 11)))'
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or later is needed"'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@

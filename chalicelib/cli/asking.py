@@ -1,0 +1,73 @@
+"""The verbs that ask about runs and cancel them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any, Final
+
+from chalicelib.cli.complaints import Exit
+from chalicelib.cli.connection import Connection, connect, run_path
+from chalicelib.cli.places import settings_of
+from chalicelib.cli.showing import columns, outputs_text, printable, run_text
+
+_PAGE: Final = 100
+"""The most runs that one answer holds."""
+
+
+def show(arguments: argparse.Namespace) -> Exit:
+    """``show RUN``: the run, its stages, and where its outputs are."""
+    settings = settings_of(arguments)
+    run = connect(settings).get(run_path(arguments.run))
+    if arguments.json:
+        print(json.dumps(run, indent=2))
+    else:
+        print(run_text(run))
+        print(outputs_text(run, settings), end="")
+    return Exit.SUCCESS
+
+
+def list_(arguments: argparse.Namespace) -> Exit:
+    """``list``: the newest runs, one a line."""
+    page = _page(connect(settings_of(arguments)), arguments)
+    if arguments.json:
+        print(json.dumps(page, indent=2))
+        return Exit.SUCCESS
+    rows = [[run["id"], run["state"], run["group"], run["created_at"]] for run in page["runs"]]
+    print(columns([["RUN", "STATE", "GROUP", "CREATED"], *rows]))
+    if page["next_cursor"]:
+        print(f"… and more: --limit {arguments.limit * 2}")
+    return Exit.SUCCESS
+
+
+def cancel(arguments: argparse.Namespace) -> Exit:
+    """``cancel RUN``: order it to stop."""
+    run = connect(settings_of(arguments)).post(run_path(arguments.run, "/cancel")).document
+    print(f"{run['id']} {run['state']}")
+    return Exit.SUCCESS
+
+
+def logs(arguments: argparse.Namespace) -> Exit:
+    """``logs RUN``: what its jobs wrote."""
+    connection = connect(settings_of(arguments))
+    text = connection.text(run_path(arguments.run, "/logs"), stage=arguments.stage)
+    print(printable(text, keep="\n\t"), end="" if text.endswith("\n") else "\n")
+    return Exit.SUCCESS
+
+
+def _page(connection: Connection, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return as many runs as were asked for, out of as many answers as that takes."""
+    runs: list[Any] = []
+    cursor = None
+    while True:
+        page = connection.get(
+            "/runs",
+            state=arguments.state,
+            group=arguments.group,
+            cursor=cursor,
+            limit=min(_PAGE, arguments.limit - len(runs)),
+        )
+        runs += page["runs"]
+        cursor = page["next_cursor"]
+        if cursor is None or len(runs) >= arguments.limit:
+            return {"runs": runs, "next_cursor": cursor}

@@ -1,0 +1,150 @@
+"""The verbs and their flags, and the last stop of every error.
+
+A user's mistake ends in one block on standard error and an exit code, never in a traceback; a
+mistake of ours keeps its traceback, for whoever has to mend it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from chalicelib.cli import asking, copying, serving, submitting
+from chalicelib.cli.complaints import Complaint, Exit, complaint_of
+from chalicelib.core.errors import FalseworkError
+from chalicelib.core.run import RunState
+from chalicelib.settings import Runner
+from chalicelib.version import VERSION
+
+_EPILOG: Final = """\
+exit codes: 0 done (run --wait: SUCCESS), 1 ERROR, 2 bad request, 3 CANCELED.
+A command works on the embedded home in --root (default ./.falsework, or FALSEWORK_ROOT) unless
+--url or FALSEWORK_URL names a deployment; FALSEWORK_TOKEN is its token."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may not know our arrows
+    arguments = parser().parse_args(argv)
+    verb: Callable[[argparse.Namespace], Exit] = arguments.verb
+    try:
+        code = verb(arguments)
+        sys.stdout.flush()  # here a closed pipe can still be told from a mistake
+    except Complaint as exc:
+        return _complain(exc)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.SUCCESS
+    except (FalseworkError, OSError) as exc:
+        return _complain(complaint_of(exc))
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    return code
+
+
+def _complain(complaint: Complaint) -> Exit:
+    print(complaint, file=sys.stderr)
+    return complaint.code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all verbs."""
+    whole = argparse.ArgumentParser(
+        prog="falsework",
+        description="Container jobs on AWS Batch, or on this machine.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    whole.add_argument("--version", action="version", version=f"falsework {VERSION}")
+    verbs = whole.add_subparsers(dest="word", required=True, metavar="VERB")
+    _add_submitting(verbs)
+    _add_asking(verbs)
+    _add_copying(verbs)
+    _add_serving(verbs)
+    return whole
+
+
+def _add_submitting(verbs: Any) -> None:
+    run = _verb(verbs, "run", submitting.run, "submit a request")
+    run.add_argument("file", metavar="FILE", help="a DemandExecution as JSON; - is standard input")
+    run.add_argument("--wait", action="store_true", help="stay until the run has ended")
+    _add_runner(run)
+    validate = _verb(verbs, "validate", submitting.validate, "say what a request would do")
+    validate.add_argument("file", metavar="FILE")
+    _add_runner(validate)
+
+
+def _add_asking(verbs: Any) -> None:
+    show = _verb(verbs, "show", asking.show, "show a run")
+    listing = _verb(verbs, "list", asking.list_, "list runs, newest first")
+    cancel = _verb(verbs, "cancel", asking.cancel, "cancel a run")
+    logs = _verb(verbs, "logs", asking.logs, "print what a run's jobs wrote")
+    for verb in (show, cancel, logs):
+        verb.add_argument("run", metavar="RUN")
+    for verb in (show, listing):
+        verb.add_argument("--json", action="store_true", help="as the REST answer has it")
+    listing.add_argument("--state", choices=[str(state) for state in RunState])
+    listing.add_argument("--group")
+    listing.add_argument("--limit", type=_count, default=50, metavar="N")
+    logs.add_argument("--stage", help="of one stage only")
+
+
+def _add_copying(verbs: Any) -> None:
+    put = _verb(verbs, "put", copying.put, "copy a file or folder into a bucket")
+    put.add_argument("local", metavar="LOCAL")
+    put.add_argument("uri", metavar="s3://BUCKET/KEY")
+    get = _verb(verbs, "get", copying.get, "copy an object, or all below a name, to this machine")
+    get.add_argument("uri", metavar="s3://BUCKET/KEY")
+    get.add_argument("local", metavar="LOCAL")
+
+
+def _add_serving(verbs: Any) -> None:
+    serve = _verb(verbs, "serve", serving.serve, "serve REST and move runs on", has_url=False)
+    serve.add_argument("--host", default="127.0.0.1", help="a loopback address")
+    serve.add_argument("--port", type=_port, default=8000, help="0 takes a free one")
+    _add_runner(serve)
+    engine = _verb(verbs, "engine", serving.engine, None, has_url=False)
+    _add_runner(engine)
+
+
+def _verb(
+    verbs: Any,
+    word: str,
+    verb: Callable[[argparse.Namespace], Exit],
+    summary: str | None,
+    *,
+    has_url: bool = True,
+) -> argparse.ArgumentParser:
+    """Add a verb; one without a summary is not shown."""
+    told = {"help": summary, "description": summary} if summary else {}
+    added: argparse.ArgumentParser = verbs.add_parser(word, **told)
+    added.set_defaults(verb=verb)
+    where = added.add_mutually_exclusive_group()
+    where.add_argument("--root", type=Path, metavar="DIR", help="the embedded home's folder")
+    if has_url:
+        where.add_argument("--url", help="address of a deployment")
+    added.add_argument("--site", type=Path, metavar="FILE", help="the site's facts, as JSON")
+    return added
+
+
+def _add_runner(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--runner", choices=get_args(Runner), help="how jobs run on this machine")
+
+
+def _count(text: str) -> int:
+    if not 1 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError("from 1 to 1000000")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not 0 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError("from 0 to 65535")
+    return int(text)

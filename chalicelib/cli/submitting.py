@@ -1,0 +1,91 @@
+"""``run`` and ``validate``: hand a request in, and follow what becomes of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from chalicelib.cli.complaints import Complaint, Exit
+from chalicelib.cli.connection import Connection, connect
+from chalicelib.cli.engines import OwnEngine, ensure_engine, host_warning
+from chalicelib.cli.places import settings_of
+from chalicelib.cli.showing import outputs_text, printable, run_text
+from chalicelib.cli.watching import follow, progress
+from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
+from chalicelib.settings import Settings
+
+_EXITS: Final = {"SUCCESS": Exit.SUCCESS, "ERROR": Exit.ERROR, "CANCELED": Exit.CANCELED}
+
+
+def run(arguments: argparse.Namespace) -> Exit:
+    """``run FILE``: submit it; with ``--wait`` stay until the end and tell how it ended."""
+    settings = settings_of(arguments)
+    connection = connect(settings)
+    reply = connection.post("/demand-executions", _content(arguments.file))
+    run_id = reply.document["id"]
+    if "link" in reply.headers:
+        _say(f"run {run_id} has ended before; it is not executed again")
+    _warn_of_the_host(settings)
+    if arguments.wait:
+        return _wait(connection, settings, run_id, arguments.site)
+    print(run_id)
+    if not settings.url:
+        ensure_engine(settings, arguments.site)
+    return Exit.SUCCESS
+
+
+def validate(arguments: argparse.Namespace) -> Exit:
+    """``validate FILE``: say what a submission would do; nothing is created."""
+    connection = connect(settings_of(arguments))
+    reply = connection.post("/demand-executions/check", _content(arguments.file))
+    for sentence in reply.document["findings"]:
+        print(printable(sentence))
+    return Exit.SUCCESS
+
+
+def _wait(connection: Connection, settings: Settings, run_id: str, site_file: Path | None) -> Exit:
+    engine = None if settings.url else OwnEngine()
+    try:
+        with progress() as shown:
+            run = follow(connection, run_id, shown)
+    except KeyboardInterrupt:
+        _say(f"\nrun {run_id} goes on. To end it: falsework cancel {run_id}{_where(settings)}")
+        return Exit.INTERRUPTED
+    finally:
+        if engine is not None:
+            engine.stop()
+            ensure_engine(settings, site_file)
+    return _told(run, settings)
+
+
+def _told(run: dict[str, Any], settings: Settings) -> Exit:
+    print(run_text(run))
+    print(outputs_text(run, settings), end="", flush=True)
+    return _EXITS[run["state"]]
+
+
+def _where(settings: Settings) -> str:
+    return f" --url {settings.url}" if settings.url else f" --root {settings.root}"
+
+
+def _warn_of_the_host(settings: Settings) -> None:
+    if not settings.url and (warning := host_warning()):
+        _say(warning)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _content(file: str) -> bytes:
+    """Return what the file says; one byte more than can be taken is enough to be refused."""
+    try:
+        if file == "-":
+            return sys.stdin.buffer.read(LAMBDA_PAYLOAD_BYTES + 1)
+        with Path(file).open("rb") as opened:
+            return opened.read(LAMBDA_PAYLOAD_BYTES + 1)
+    except OSError as exc:
+        raise Complaint(f"the request cannot be read: {exc.strerror}", field="FILE", value=file,
+                        mend="give a JSON file, or - for standard input") from exc  # fmt: skip

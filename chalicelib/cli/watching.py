@@ -1,0 +1,74 @@
+"""Following a run until it is settled: a live table on a terminal, else a line per change."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
+
+from rich.console import Console
+from rich.live import Live
+
+from chalicelib.cli.connection import Connection, run_path
+from chalicelib.cli.showing import live_table, printable, stage_rows
+
+_LOOK_SECONDS: Final = {True: 1.0, False: 0.1}
+"""How often a deployment is asked, and the embedded home."""
+
+
+class Shown(Protocol):
+    """Something that is shown how a run goes on."""
+
+    def show(self, run: dict[str, Any]) -> None:
+        """Show the run as it is now."""
+        ...
+
+
+def follow(connection: Connection, run_id: str, shown: Shown) -> dict[str, Any]:
+    """Return the run once it is settled: its end is decided, its jobs are over and cleaned up."""
+    while True:
+        run: dict[str, Any] = connection.get(run_path(run_id))
+        shown.show(run)
+        if run["settled_at"]:
+            return run
+        time.sleep(_LOOK_SECONDS[connection.is_remote])
+
+
+@contextmanager
+def progress() -> Iterator[Shown]:
+    """Yield what suits standard output."""
+    if not sys.stdout.isatty():
+        yield _Lines()
+        return
+    with Live(console=Console(), auto_refresh=False, transient=True) as live:
+        yield _Table(live)
+
+
+class _Table:
+    """A table that is drawn again and again in its place."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def show(self, run: dict[str, Any]) -> None:
+        self._live.update(live_table(run), refresh=True)
+
+
+class _Lines:
+    """One line for every change of a stage or of the run."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def show(self, run: dict[str, Any]) -> None:
+        for name, status, _, _, seconds, message in stage_rows(run):
+            tail = f" after {seconds}: {message}" if status in {"COMPLETE", "ERROR"} else ""
+            self._tell(name, status, tail)
+        self._tell(f"run {printable(run['id'])}", run["state"])
+
+    def _tell(self, name: str, status: str, tail: str = "") -> None:
+        if self._known.get(name) != status and status not in {"CREATED", "PENDING"}:
+            print(f"{name} {status}{tail}", flush=True)
+        self._known[name] = status

@@ -1,0 +1,39 @@
+"""What the routes answer with when all is well, and how they read a body."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from chalice.app import Request, Response
+
+from chalicelib.core.json_text import read_object
+from chalicelib.core.run import Run
+from chalicelib.core.view import run_view
+
+
+def document_of(request: Request) -> dict[str, Any]:
+    """Return the body's JSON object. Raises InvalidRequest or TooLarge.
+
+    Chalice's own ``json_body`` ignores bodies without a content type and calls every mistake
+    "Error Parsing JSON".
+    """
+    body = request.raw_body
+    return read_object(body.encode() if isinstance(body, str) else body)
+
+
+def json_answer(body: object, status: int = 200, **headers: str) -> Response:
+    """Return ``body`` as JSON; header names are given with ``_`` for ``-``."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(
+        body=body, headers={"Content-Type": "application/json", **named}, status_code=status
+    )
+
+
+def submitted(run: Run) -> Response:
+    """Answer a submission: 202, or 200 for a run that has ended, which only a resume moves."""
+    location = f"/runs/{quote(run.id, safe='')}"
+    if run.is_terminal:
+        resume = f'<{location}/resume>; rel="resume"'
+        return json_answer(run_view(run), 200, Location=location, Link=resume)
+    return json_answer(run_view(run), 202, Location=location)

@@ -1,0 +1,51 @@
+"""The Chalice application: its routes, and what Chalice lacks for several threads.
+
+In Lambda a process serves one request at a time, and Chalice keeps the current one in a plain
+attribute of the application. Behind ``falsework serve`` threads share that attribute, so that
+one client's view could read another one's body. ``Api`` keeps it per thread, as Chalice's own
+development server does.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+
+from chalice.app import Chalice, Request
+
+from chalicelib.web import demand_routes, health_routes, run_routes
+from chalicelib.web.problems import as_problems
+
+
+class _Current(threading.local):
+    request: Request | None = None
+
+
+_current = _Current()
+
+
+class Api(Chalice):
+    """A Chalice application whose ``current_request`` is the calling thread's own."""
+
+    @property
+    def current_request(self) -> Request | None:
+        """Return the request that this thread is answering."""
+        return _current.request
+
+    @current_request.setter
+    def current_request(self, request: Request | None) -> None:
+        _current.request = request
+
+
+@cache
+def rest_app() -> Api:
+    """Return the process's application. ``app.py`` adds the event handlers to the same one.
+
+    Chalice is kept from the environment, where it would write AWS_EXECUTION_ENV for every job
+    to inherit, and from standard output, which belongs to the command line.
+    """
+    app = Api("falsework", configure_logs=False, env={})
+    app.register_middleware(as_problems, "http")
+    for blueprint in (demand_routes.routes, run_routes.routes, health_routes.routes):
+        app.register_blueprint(blueprint)
+    return app

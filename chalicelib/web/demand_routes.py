@@ -1,0 +1,45 @@
+"""Routes that take a demand execution: submit it, look at what would happen, define its job."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chalice.app import Blueprint, Response
+
+from chalicelib import bootstrap, intake
+from chalicelib.web.answers import document_of, json_answer, submitted
+from chalicelib.web.problems import answered
+
+routes: Final = Blueprint(__name__)
+
+
+@routes.route("/demand-executions", methods=["POST"])
+@answered
+def submit_demand_execution() -> Response:
+    """Start a run. The same content again finds the same run, whatever has become of it."""
+    document = document_of(routes.current_request)
+    return submitted(intake.submit(document, bootstrap.ports()))
+
+
+@routes.route("/demand-executions/scaffolding", methods=["POST"])
+@answered
+def preview_scaffolding() -> Response:
+    """Answer PrepareDemandScaffoldingResponse; nothing is created."""
+    document = document_of(routes.current_request)
+    return json_answer(intake.preview(document, bootstrap.ports()))
+
+
+@routes.route("/demand-executions/check", methods=["POST"])
+@answered
+def check_demand_execution() -> Response:
+    """Answer ``{"findings": […]}``, sentences about what would happen; nothing is created."""
+    document = document_of(routes.current_request)
+    return json_answer({"findings": intake.check(document, bootstrap.ports())})
+
+
+@routes.route("/job-definitions", methods=["POST"])
+@answered
+def define_job() -> Response:
+    """Find or register a job definition, and answer how to submit a job of it."""
+    document = document_of(routes.current_request)
+    return json_answer(intake.define_job(document, bootstrap.ports()))

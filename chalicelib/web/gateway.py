@@ -1,0 +1,75 @@
+"""API Gateway's part, in this process: from a method and a path to the application's answer.
+
+Both the HTTP server and the embedded command line come in here, so that there is one code path
+for each. Chalice's own local gateway does the work; what API Gateway would refuse in its own
+words (an unknown path is "Missing Authentication Token" there) is a problem document here.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from chalice.config import Config
+from chalice.local import LocalGateway, LocalGatewayException, RouteMatcher
+
+from chalicelib.web.api import Api, rest_app
+from chalicelib.web.problems import problem
+
+
+class Answer(NamedTuple):
+    """An HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Gateway:
+    """Hands requests to the application; several threads may share it."""
+
+    def __init__(self, app: Api | None = None) -> None:
+        self._app = app or rest_app()
+        self._matcher = RouteMatcher(list(self._app.routes))
+        self._gateway = LocalGateway(self._app, Config.create(app_name=self._app.app_name))
+
+    def request(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Answer:
+        """Return the answer; ``target`` is a path with its query. Never raises on purpose."""
+        allowed = self._methods(target)
+        if allowed is None:
+            return problem_answer(404, f"There is nothing at {target.partition('?')[0]:.200}")
+        if method not in allowed:
+            return problem_answer(
+                405, f"{method} is not possible here", headers={"Allow": ", ".join(allowed)}
+            )
+        try:
+            return _answer(self._gateway.handle_request(method, target, dict(headers), body))
+        except LocalGatewayException as exc:  # an authorizer's no
+            return problem_answer(exc.CODE, "This is not yours to do")
+
+    def _methods(self, target: str) -> list[str] | None:
+        """Return what the path can be asked for; None if there is nothing."""
+        if target.startswith("//"):  # a host for urlparse, and /runs behind it
+            return None
+        try:
+            return sorted(self._app.routes[self._matcher.match_route(target).route])
+        except ValueError:
+            return None
+
+
+def problem_answer(status: int, detail: str, headers: dict[str, str] | None = None) -> Answer:
+    """Return a problem document as the answer to a request that never reached a route."""
+    return _answer(problem(status, detail, headers=headers).to_dict())
+
+
+def _answer(response: dict[str, Any]) -> Answer:
+    body = response["body"]
+    if response.get("isBase64Encoded"):
+        content = base64.b64decode(body)
+    else:
+        content = body if isinstance(body, bytes) else body.encode()
+    repeated = {name: ", ".join(values) for name, values in response["multiValueHeaders"].items()}
+    return Answer(response["statusCode"], {**response["headers"], **repeated}, content)

@@ -1,0 +1,63 @@
+"""Routes that show runs, and the one that cancels them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chalice.app import Blueprint, Response
+
+from chalicelib import bootstrap, engine
+from chalicelib.core.events import CancelRequested
+from chalicelib.core.view import run_view, stages_view
+from chalicelib.web.answers import json_answer
+from chalicelib.web.problems import answered
+from chalicelib.web.queries import LogQuery, RunQuery, query_of
+from chalicelib.web.run_logs import log_text
+
+routes: Final = Blueprint(__name__)
+
+
+@routes.route("/runs", methods=["GET"])
+@answered
+def list_runs() -> Response:
+    """Answer a page of runs, newest first: ``{"runs": […], "next_cursor": …}``."""
+    query = query_of(routes.current_request, RunQuery)
+    page = bootstrap.ports().runs.list(
+        state=query.state, group=query.group, cursor=query.cursor, limit=query.limit
+    )
+    return json_answer(
+        {"runs": [run_view(run) for run in page.runs], "next_cursor": page.next_cursor}
+    )
+
+
+@routes.route("/runs/{run_id}", methods=["GET"])
+@answered
+def show_run(run_id: str) -> Response:
+    """Answer the run."""
+    return json_answer(run_view(bootstrap.ports().runs.load(run_id)))
+
+
+@routes.route("/runs/{run_id}/stages", methods=["GET"])
+@answered
+def show_stages(run_id: str) -> Response:
+    """Answer the states of the run's stages, in their order."""
+    return json_answer(stages_view(bootstrap.ports().runs.load(run_id)))
+
+
+@routes.route("/runs/{run_id}/logs", methods=["GET"])
+@answered
+def show_logs(run_id: str) -> Response:
+    """Answer what the run's jobs wrote, as text: all of them, or those of one stage."""
+    query = query_of(routes.current_request, LogQuery)
+    ports = bootstrap.ports()
+    text = log_text(ports.runs.load(run_id), query.stage, ports.jobs.log)
+    return Response(body=text, headers={"Content-Type": "text/plain; charset=utf-8"})
+
+
+@routes.route("/runs/{run_id}/cancel", methods=["POST"])
+@answered
+def cancel_run(run_id: str) -> Response:
+    """Cancel the run: 202, and 409 for one that has ended."""
+    ports = bootstrap.ports()
+    run = engine.handle(CancelRequested(run_id=run_id, at=ports.clock()), ports)
+    return json_answer(run_view(run), 202)

@@ -1,0 +1,177 @@
+"""REST over HTTP on this machine: a thread per connection in front of the gateway.
+
+What a request may cost is bounded before it is read: its head by ``guards``, its size by its
+Content-Length, its time by one deadline for all of it, the wait for it included (a reader that
+counts the time between two bytes can be held for ever by a client that sends one a minute).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import socket
+import socketserver
+import sys
+import time
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+
+from chalicelib.web.gateway import Answer, Gateway, problem_answer
+from chalicelib.web.guards import refusal_of
+
+REQUEST_SECONDS: Final = 30.0
+"""How long a whole request may take to arrive, and a connection may be idle."""
+
+_LINGER_SECONDS: Final = 2.0
+_LINGER_BYTES: Final = 64 * 1024 * 1024
+_LOG: Final = logging.getLogger("falsework.http")
+
+
+class Server(ThreadingHTTPServer):
+    """Listens once it is made; ``serve_forever`` answers until ``shutdown``."""
+
+    daemon_threads = True
+    request_queue_size = 128
+    """50 clients at once are nothing; the library's 5 makes the others wait for a second."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        gateway: Gateway,
+        *,
+        request_seconds: float = REQUEST_SECONDS,
+    ) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.gateway = gateway
+        self.request_seconds = request_seconds
+        super().__init__((host, port), Handler)
+
+    @property
+    def url(self) -> str:
+        """The address under which it is reached."""
+        host, port = self.server_address[:2]
+        return f"http://[{host!s}]:{port}" if ":" in str(host) else f"http://{host!s}:{port}"
+
+    def server_bind(self) -> None:
+        """Bind without asking DNS for our own name, which takes seconds on some machines."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """Log what a connection died of; clients that hang up are no news."""
+        is_ours = not isinstance(sys.exception(), OSError)
+        _LOG.log(
+            logging.ERROR if is_ours else logging.DEBUG,
+            "connection of %s",
+            client_address,
+            exc_info=True,
+        )
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection: its requests, one after the other."""
+
+    server: Server
+    protocol_version = "HTTP/1.1"
+    server_version = "falsework"
+    sys_version = ""
+    disable_nagle_algorithm = True  # 23 requests a second with it, 1,400 without
+
+    def setup(self) -> None:
+        """Put a reader with a deadline in the place of the socket's own."""
+        super().setup()
+        self._reader = _DeadlineReader(self.connection)
+        self.rfile = io.BufferedReader(self._reader)
+
+    def handle_one_request(self) -> None:
+        """Start the request's time."""
+        self._reader.deadline = time.monotonic() + self.server.request_seconds
+        self.connection.settimeout(self.server.request_seconds)
+        super().handle_one_request()
+
+    def handle_expect_100(self) -> bool:
+        """Refuse by the head before the client sends the body that it asks about."""
+        return not self._is_refused() and super().handle_expect_100()
+
+    def send_error(
+        self, code: int, message: str | None = None, explain: str | None = None
+    ) -> None:
+        """Say what the library refuses by itself as we say everything else."""
+        detail = explain or message or HTTPStatus(code).description
+        self._send(problem_answer(int(code), detail), is_last=True)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the library's name)
+        """Leave the record to ``logging``; standard error is for what matters."""
+        _LOG.debug(format, *args)
+
+    def _answer(self) -> None:
+        if self._is_refused():
+            return
+        length = int(self.headers.get("Content-Length", "0"))
+        try:
+            body = self.rfile.read(length)
+        except TimeoutError:
+            self._send(problem_answer(408, "The body did not come in time."), is_last=True)
+            return
+        if len(body) < length:  # the client hung up
+            self.close_connection = True
+            return
+        method = "GET" if self.command == "HEAD" else self.command
+        self._send(self.server.gateway.request(method, self.path, dict(self.headers), body))
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
+
+    def _is_refused(self) -> bool:
+        refusal = refusal_of(self.path, self.headers)
+        if refusal is not None:
+            self._send(problem_answer(refusal.status, refusal.detail), is_last=True)
+        return refusal is not None
+
+    def _send(self, answer: Answer, *, is_last: bool = False) -> None:
+        self.connection.settimeout(self.server.request_seconds)
+        if self.request_version == "HTTP/0.9":  # also what the library takes nonsense for
+            self.request_version = "HTTP/1.0"  # else it sends no head
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        if is_last:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+        if is_last:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Take what the client still sends: closing at once would reset the connection and tear
+        the answer from its hands."""
+        self.close_connection = True
+        self._reader.deadline = time.monotonic() + _LINGER_SECONDS
+        left = _LINGER_BYTES
+        with contextlib.suppress(OSError):  # a deadline is one
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_WR)
+            while left > 0 and (got := len(self.rfile.read(64 * 1024))):
+                left -= got
+
+
+class _DeadlineReader(io.RawIOBase):
+    """A socket's bytes until a point in time; then TimeoutError."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.deadline = 0.0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request took too long to arrive")
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)

@@ -1,0 +1,84 @@
+"""Requests and short programs for the tests that go through the front doors."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def shell_demand(execution_id: str, script: str, **parts: Any) -> dict[str, Any]:
+    """A demand that runs ``script`` in a shell; ``parts`` go into its parameters."""
+    return {
+        "execution_type": "test",
+        "execution_id": execution_id,
+        "execution_image": "none",
+        "execution_parameters": {"command": ["sh", "-c", f"'{script}'"], **parts},
+        "execution_platform": {"aws_batch": {"job_queue_name": "default"}},
+    }
+
+
+def copying_demand(execution_id: str, script: str = "cp ${IN} ${OUT}/copy") -> dict[str, Any]:
+    """A demand that makes a folder out of ``s3://bucket/in.txt``."""
+    return shell_demand(
+        execution_id,
+        f"mkdir -p ${{OUT}} && {script}",
+        params={"in": "s3://bucket/in.txt", "out": "res"},
+        inputs=["in"],
+        outputs=["out"],
+        output_s3_prefix=f"s3://bucket/results/{execution_id}",
+    )
+
+
+def until(gate: Path) -> str:
+    """A script that waits for the file, but not for ever."""
+    return f"for i in $(seq 1200); do [ -e {gate} ] && break; sleep 0.05; done"
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a falsework process of the tests: nobody's settings but ours."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("FALSEWORK_", "AWS_"))}
+    kept.pop("ENV_BASE", None)
+    return {**kept, "PYTHONPATH": str(CHECKOUT), "PYTHONWARNINGS": "error", **more}
+
+
+def command(*words: object) -> list[str]:
+    """The command line of ``falsework`` with those words."""
+    return [sys.executable, "-m", "chalicelib.cli", *map(str, words)]
+
+
+def falsework(
+    *words: object, stdin: str | bytes | dict[str, Any] = "", cwd: Path, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end; ``more`` is added to its environment."""
+    if isinstance(stdin, dict):
+        stdin = json.dumps(stdin)
+    content = stdin if isinstance(stdin, bytes) else stdin.encode()
+    done = subprocess.run(
+        command(*words),
+        input=content,
+        capture_output=True,
+        cwd=cwd,
+        env=environment(**more),
+        timeout=60,
+        check=False,
+    )
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+    )
+
+
+def eventually(is_so: Callable[[], Any], seconds: float = 30) -> Any:
+    """Return the first true answer; fail when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while not (answer := is_so()):
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
+    return answer

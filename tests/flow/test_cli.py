@@ -1,0 +1,422 @@
+"""The console command, as a user runs it: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from chalicelib.cli import main
+from chalicelib.version import VERSION
+from tests.flow.doors import (
+    command,
+    copying_demand,
+    environment,
+    eventually,
+    falsework,
+    shell_demand,
+    until,
+)
+from tests.flow.test_server import serving
+
+
+@pytest.fixture
+def here(tmp_path):
+    """A folder to work in, with one input in the bucket."""
+    (tmp_path / "in.txt").write_text("hello\n")
+    done = falsework("put", "in.txt", "s3://bucket/in.txt", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def _show(cwd, run_id, *flags):
+    done = falsework("show", run_id, "--json", *flags, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def _settled(cwd, run_id):
+    return eventually(lambda: (run := _show(cwd, run_id))["settled_at"] and run)
+
+
+def _is_free(root):
+    """Whether no process holds the lock of that root."""
+    with (root / "engine.lock").open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+@pytest.fixture
+def waiting(here):
+    """Start ``run - --wait`` and return the process; it is ended at the end, if need be."""
+    started = []
+
+    def start(demand, *flags):
+        process = subprocess.Popen(
+            command("run", "-", "--wait", *flags), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, cwd=here, env=environment(), text=True, start_new_session=True,
+        )  # fmt: skip
+        started.append(process)
+        process.stdin.write(json.dumps(demand))
+        process.stdin.close()
+        process.stdin = None
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_waiting_for_a_run_shows_its_stages_and_where_its_outputs_are(here):
+    done = falsework("run", "-", "--wait", stdin=copying_demand("e1"), cwd=here)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("execute COMPLETE after ") for line in lines)
+    assert "run e1 SUCCESS" in lines
+    table = [line.split() for line in lines if re.match(r"[a-z-]+ +COMPLETE +1 ", line)]
+    assert [row[0] for row in table] == [
+        "scaffold", "define-jobs", "stage-in", "execute", "stage-out", "clean-up"
+    ]  # fmt: skip
+    assert "output   out: s3://bucket/results/e1/res/ (1 file, 6 bytes)" in lines
+    folder = here / ".falsework/s3/bucket/results/e1/res"
+    assert f"         {folder}" in lines
+    assert (folder / "copy").read_text() == "hello\n"
+
+
+def test_a_run_that_fails_exits_1_and_tells_why(here):
+    done = falsework(
+        "run", "-", "--wait", stdin=shell_demand("e1", "echo oh no; exit 7"), cwd=here
+    )
+    assert done.returncode == 1
+    assert "state    ERROR" in done.stdout
+    assert re.search(r"^error .*execute.*7", done.stdout, re.MULTILINE)
+    assert "oh no" in falsework("logs", "e1", "--stage", "execute", cwd=here).stdout
+
+
+def test_a_run_that_is_canceled_meanwhile_exits_3(here, waiting):
+    process = waiting(shell_demand("e1", "sleep 300"))
+    eventually(lambda: "e1" in falsework("list", cwd=here).stdout)
+    assert falsework("cancel", "e1", cwd=here).stdout == "e1 CANCELED\n"
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 3, out
+    again = falsework("run", "-", "--wait", stdin=shell_demand("e1", "sleep 300"), cwd=here)
+    assert again.returncode == 3
+    assert "has ended before" in again.stderr
+    assert falsework("cancel", "e1", cwd=here).returncode == 2
+
+
+def test_without_wait_a_detached_engine_finishes_the_run_and_leaves(here):
+    done = falsework("run", "-", stdin=copying_demand("e1"), cwd=here)
+    assert (done.returncode, done.stdout) == (0, "e1\n"), done.stderr
+    assert _settled(here, "e1")["state"] == "SUCCESS"
+    eventually(lambda: _is_free(here / ".falsework"))
+    assert (here / ".falsework/engine.log").read_text() == ""
+
+
+def test_many_runs_at_once_start_one_engine_that_forgets_none(here):
+    def start(number):
+        return falsework("run", "-", stdin=shell_demand(f"e{number}", "true"), cwd=here).stdout
+
+    with ThreadPoolExecutor(6) as pool:
+        started = list(pool.map(start, range(6)))
+    assert started == [f"e{number}\n" for number in range(6)]
+    for number in range(6):
+        assert _settled(here, f"e{number}")["state"] == "SUCCESS"
+    eventually(lambda: _is_free(here / ".falsework"))
+
+
+def test_ctrl_c_leaves_the_run_going_on_and_says_how_to_end_it(here, waiting):
+    gate = here / "gate"
+    script = until(gate)
+    process = waiting(shell_demand("e1", script), "--runner", "host")
+    for line in process.stdout:
+        if line == "execute RUNNING\n":
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "run e1 goes on. To end it: falsework cancel e1 --root .falsework" in errors
+    assert "Traceback" not in errors
+    gate.touch()
+    assert _settled(here, "e1")["state"] == "SUCCESS"
+
+
+def test_who_waits_takes_over_from_an_engine_that_dies(here, waiting):
+    gate = here / "gate"
+    script = until(gate)
+    with serving(here / ".falsework", "--runner", "host") as (server, _):
+        process = waiting(shell_demand("e1", script), "--runner", "host")
+        for line in process.stdout:
+            if line == "execute RUNNING\n":
+                break
+        server.kill()
+        server.wait()
+    gate.touch()
+    out, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, out + errors
+
+
+def test_on_a_terminal_the_stages_are_a_live_table(here):
+    (here / "demand.json").write_text(json.dumps(shell_demand("e1", "true")))
+    mine, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command("run", "demand.json", "--wait"), stdout=theirs, stderr=theirs, cwd=here,
+        env=environment(TERM="xterm", COLUMNS="100"),
+    )  # fmt: skip
+    os.close(theirs)
+    seen = b""
+    try:
+        while chunk := os.read(mine, 65536):
+            seen += chunk
+    except OSError:  # the other end is closed: that is how a terminal ends
+        pass
+    os.close(mine)
+    assert process.wait(timeout=30) == 0
+    assert b"\x1b[" in seen
+    assert b"attempts" in seen
+    assert b"ATTEMPTS" in seen
+
+
+def test_validate_says_what_would_happen_and_creates_nothing(here):
+    done = falsework("validate", "-", stdin=copying_demand("e1"), cwd=here)
+    assert done.returncode == 0
+    assert "s3://bucket/in.txt" in done.stdout
+    assert (
+        falsework("list", "--json", cwd=here).stdout
+        == '{\n  "runs": [],\n  "next_cursor": null\n}\n'
+    )
+
+
+BAD = {
+    "no-json": ("nonsense", "line 1, column 1"),
+    "no-utf-8": (b'{"execution_id": "\xff"}', "UTF-8"),
+    "nothing": ("", "not JSON"),
+    "no-image": ({"execution_type": "t", "execution_id": "e"}, "execution_image"),
+    "bad-id": ({**shell_demand("e", "true"), "execution_id": "../e"}, "execution_id"),
+    "queue": ({**shell_demand("e", "true"),
+               "execution_platform": {"aws_batch": {"job_queue_name": "nope"}}}, "job_queue_name"),
+    "option": ({**shell_demand("e", "true"), "options": {"x": 1}}, "options.x"),
+    "too-large": (b" " * 6_400_000, "too"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def inside(tmp_path, monkeypatch, capsys):
+    """Run the command in this process, which is faster; return (exit code, stdout, stderr)."""
+    for name in [name for name in os.environ if name.startswith("FALSEWORK_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words, stdin=b""):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        try:
+            code = main(words)
+        except SystemExit as exc:
+            code = exc.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.mark.parametrize("verb", ["run", "validate"])
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
+def test_a_bad_request_exits_2_with_one_clear_block(inside, verb, bad):
+    document, word = bad
+    content = json.dumps(document) if isinstance(document, dict) else document
+    content = content if isinstance(content, bytes) else content.encode()
+    code, out, errors = inside(verb, "-", stdin=content)
+    assert (code, out) == (2, "")
+    assert errors.startswith("falsework:\n  what:  ")
+    assert "  mend:  " in errors
+    assert word in errors
+    assert json.loads(inside("list", "--json")[1])["runs"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["show", "nope"], "nope"),
+        (["logs", "nope"], "nope"),
+        (["cancel", "nope"], "nope"),
+        (["run", "missing.json"], "No such file"),
+        (["run", "."], "directory"),
+        (["show", "e1", "--root", "a b"], "blanks"),
+        (["list", "--root", "in.txt"], "in.txt"),
+        (["put", "in.txt", "s3://bucket/x", "--root", "in.txt"], "in.txt"),
+        (["serve", "--root", "in.txt", "--port", "0"], "in.txt"),
+        (["engine", "--root", "in.txt"], "in.txt"),
+        (["show", "e1", "--site", "missing.json"], "missing.json"),
+        (["show", "e1", "--url", "ftp://example.org"], "http"),
+        (["show", "e1", "--url", "nonsense"], "http"),
+        (["show", "e1", "--url", "http://["], "http"),
+        (["show", "e1", "--url", "http://a:99999"], "http"),
+        (["show", "e1", "--url", "http://a b/"], "http"),
+        (["list", "--state", "DONE"], "CANCELED"),
+        (["list", "--limit", "0"], "limit"),
+        (["put", "missing", "s3://bucket/x"], "missing"),
+        (["put", "in.txt", "nonsense"], "S3 path"),
+        (["get", "s3://bucket/nope", "x"], "nothing has that name"),
+        (["get", "nonsense", "x"], "S3 path"),
+        (["put", "in.txt", "s3://bucket/x", "--url", "http://127.0.0.1:1"], "aws s3 cp"),
+        (["get", "s3://bucket/x", "x", "--url", "http://127.0.0.1:1"], "aws s3 cp"),
+        (["show", "e1", "--root", "r", "--url", "http://127.0.0.1:1"], "not allowed"),
+        ([], "VERB"),
+        (["dance"], "dance"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_users_mistake_exits_2_without_a_traceback(tmp_path, inside, words, said):
+    (tmp_path / "in.txt").touch()
+    code, _, errors = inside(*words)
+    assert code == 2
+    assert said in errors
+
+
+def test_runs_are_shown_and_listed(here):
+    falsework("run", "-", "--wait", stdin=shell_demand("e1", "true"), cwd=here)
+    falsework("run", "-", "--wait", stdin=shell_demand("e2", "false"), cwd=here)
+    listed = falsework("list", cwd=here).stdout.splitlines()
+    assert [line.split()[:2] for line in listed[1:]] == [["e2", "ERROR"], ["e1", "SUCCESS"]]
+    only = json.loads(falsework("list", "--state", "ERROR", "--json", cwd=here).stdout)
+    assert [run["id"] for run in only["runs"]] == ["e2"]
+    assert "more" in falsework("list", "--limit", "1", cwd=here).stdout
+    assert "state    SUCCESS" in falsework("show", "e1", cwd=here).stdout
+    assert _show(here, "e1")["state"] == "SUCCESS"
+    assert "==> execute (falsework-" in falsework("logs", "e1", cwd=here).stdout
+
+
+def test_folders_are_put_and_got_whole(here):
+    for name in ("a", "sub/b", "sub/deep/c d"):
+        path = here / "tree" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    assert falsework("put", "tree", "s3://bucket/tree/", cwd=here).stdout.startswith("3 files")
+    assert falsework("get", "s3://bucket/tree", "back", cwd=here).stdout.startswith("3 files")
+    back = {
+        p.relative_to(here / "back").as_posix() for p in (here / "back").rglob("*") if p.is_file()
+    }
+    assert back == {"a", "sub/b", "sub/deep/c d"}
+    assert falsework("put", "in.txt", "s3://bucket/tree/", cwd=here).returncode == 0
+    assert falsework("get", "s3://bucket/tree/in.txt", "one", cwd=here).returncode == 0
+    assert (here / "one").read_text() == "hello\n"
+    assert falsework("get", "s3://bucket/tree/in.txt", "back/", cwd=here).returncode == 0
+    assert (here / "back/in.txt").read_text() == "hello\n"
+
+
+def test_the_same_verbs_work_through_a_url(here):
+    with serving(here / ".falsework") as (_, port):
+        url = f"http://127.0.0.1:{port}"
+        done = falsework("run", "-", "--wait", "--url", url, stdin=copying_demand("e1"), cwd=here,
+                         http_proxy="http://127.0.0.1:1")  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "s3://bucket/results/e1/res/ (1 file, 6 bytes)" in done.stdout
+        assert str(here) not in done.stdout
+        assert _show(here, "e1", "--url", url)["state"] == "SUCCESS"
+        by_environment = falsework("list", cwd=here / "..", FALSEWORK_URL=url)
+        assert "e1" in by_environment.stdout
+        assert falsework("cancel", "e1", cwd=here, FALSEWORK_URL=url).returncode == 2
+        bad = falsework("run", "-", cwd=here, stdin="[]", FALSEWORK_URL=url)
+        assert (bad.returncode, "not an object" in bad.stderr) == (2, True)
+
+
+def test_a_root_on_the_command_line_overrules_a_url_of_the_environment(here):
+    done = falsework("list", "--root", ".falsework", cwd=here, FALSEWORK_URL="http://127.0.0.1:1")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_deployment_that_does_not_answer_is_told_and_exits_1(tmp_path):
+    done = falsework("list", "--url", "http://127.0.0.1:1", cwd=tmp_path)
+    assert (done.returncode, "does not answer" in done.stderr) == (1, True)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_token_is_sent_but_never_in_clear_text_to_another_machine_nor_after_a_redirect(tmp_path):
+    seen = []
+
+    class Redirect(BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append((self.path, self.headers["Authorization"]))
+            self.send_response(302)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Redirect)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        done = falsework("show", "e1", "--url", f"http://127.0.0.1:{server.server_port}",
+                         cwd=tmp_path, FALSEWORK_TOKEN="t0ken")  # fmt: skip
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert seen == [("/runs/e1", "Bearer t0ken")]
+    assert done.returncode == 2
+    clear = falsework(
+        "show", "e1", "--url", "http://example.org", cwd=tmp_path, FALSEWORK_TOKEN="t0ken"
+    )
+    assert (clear.returncode, "clear text" in clear.stderr) == (2, True)
+    assert "t0ken" not in done.stderr + clear.stderr
+
+
+def test_the_host_is_warned_of_once(tmp_path):
+    done = falsework(
+        "run", "-", "--wait", "--runner", "host", stdin=shell_demand("e1", "true"), cwd=tmp_path
+    )
+    assert done.stderr.count("without a sandbox") == 1
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_site_file_reaches_the_detached_engine(tmp_path):
+    site = {"prefix": "mine", "requests_bucket": "orders"}
+    (tmp_path / "site.json").write_text(json.dumps(site))
+    falsework("run", "-", "--site", "site.json", stdin=shell_demand("e1", "true"), cwd=tmp_path)
+    assert _settled(tmp_path, "e1")["state"] == "SUCCESS"
+    assert "(mine-" in falsework("logs", "e1", cwd=tmp_path).stdout
+    assert (tmp_path / ".falsework/s3/orders/requests").is_dir()  # the engine watches it
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(here):
+    done = subprocess.run(
+        ["sh", "-c", f"{' '.join(command('list'))} | true"],
+        capture_output=True, cwd=here, env=environment(), check=False, timeout=60,
+    )  # fmt: skip
+    assert done.stderr == b""
+
+
+def test_a_terminal_that_lacks_letters_is_no_error(here):
+    done = falsework("put", "in.txt", "s3://bucket/x", cwd=here, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout) == (0, "1 file ? s3://bucket/x\n")
+
+
+def test_the_version(tmp_path):
+    assert falsework("--version", cwd=tmp_path).stdout == f"falsework {VERSION}\n"
+
+
+def test_a_hidden_verb_is_not_shown(tmp_path):
+    text = falsework("--help", cwd=tmp_path).stdout
+    assert "serve" in text
+    assert not re.search(r"^ +engine", text, re.MULTILINE)
+    begun = time.monotonic()
+    assert falsework("engine", cwd=tmp_path).returncode == 0
+    assert time.monotonic() - begun < 10
