@@ -17,7 +17,8 @@ from chalicelib.core.demand.scaffolding import Scaffolding
 from chalicelib.core.documents import parse_document
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from chalicelib.core.events import RunRequested
-from chalicelib.core.plans.demand_execution import KIND, named_inputs, named_outputs, plan_demand
+from chalicelib.core.plans.demand_execution import KIND, plan_demand
+from chalicelib.core.plans.demand_orders import named_inputs, named_outputs
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.run import Run
 from chalicelib.core.submission import Submission, parse_submission

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from chalicelib.core.demand.scaffolding import Scaffolding
 from chalicelib.core.errors import Forbidden, InvalidRequest
-from chalicelib.core.plans.demand_execution import named_inputs, named_outputs
+from chalicelib.core.plans.demand_orders import named_inputs, named_outputs
 from chalicelib.core.site import Site
 from chalicelib.core.submission import Submission
 

@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from typing import Final
 
-from chalicelib.core.data_sync.requests import DataSyncRequest
 from chalicelib.core.demand.batch_args import CreateDefinitionAndPrepareArgsRequest
-from chalicelib.core.demand.job_params import JobParam
 from chalicelib.core.demand.scaffolding import Scaffolding
+from chalicelib.core.plans.demand_orders import clean_up_order, stage_in_order, stage_out_order
 from chalicelib.core.plans.plan import (
     Action,
     CleanUpPolicy,
@@ -34,14 +32,6 @@ from chalicelib.core.plans.plan import (
 )
 from chalicelib.core.site import Site
 from chalicelib.core.submission import Submission
-from chalicelib.core.worker_documents import (
-    CleanUpOrder,
-    MountedVolume,
-    ParameterSync,
-    StageInOrder,
-    StageOutOrder,
-    TextFile,
-)
 
 KIND: Final = "demand-execution"
 WORKER: Final = "falsework-worker"
@@ -105,10 +95,11 @@ class _Demand:
         self._home = home
 
     def scaffold(self) -> Action:
+        made = self._scaffolding
         documents = {
-            "stage-in.json": self._stage_in_order().model_dump_json(),
-            "stage-out.json": self._stage_out_order().model_dump_json(),
-            "clean-up.json": self._clean_up_order().model_dump_json(),
+            "stage-in.json": stage_in_order(made).model_dump_json(),
+            "stage-out.json": stage_out_order(made).model_dump_json(),
+            "clean-up.json": clean_up_order(made, self._paths_to_remove()).model_dump_json(),
             "scaffolding.json": json.dumps(self._response.to_wire()),
         }
         return PutDocuments(
@@ -195,43 +186,6 @@ class _Demand:
             resource_requirements=WORKER_RESOURCES,
         )
 
-    def _tags(self) -> dict[str, str]:
-        return {**self._site.default_tags, **(self._demand.execution_metadata.tags or {})}
-
-    def _mounts(self) -> tuple[MountedVolume, ...]:
-        return tuple(
-            MountedVolume(
-                file_system_id=volume.file_system_id,
-                root=volume.access_point_path,
-                container_path=volume.container_path,
-            )
-            for volume in self._scaffolding.volumes
-        )
-
-    def _stage_in_order(self) -> StageInOrder:
-        file = self._scaffolding.environment_file
-        return StageInOrder(
-            mounts=self._mounts(),
-            root=self._scaffolding.working_directory_efs,
-            syncs=self._syncs(is_input=True),
-            files=(TextFile(path=file.efs_path, text=file.text),) if file else (),
-        )
-
-    def _stage_out_order(self) -> StageOutOrder:
-        return StageOutOrder(
-            mounts=self._mounts(),
-            root=self._scaffolding.working_directory_efs,
-            syncs=self._syncs(is_input=False),
-        )
-
-    def _clean_up_order(self) -> CleanUpOrder:
-        return CleanUpOrder(
-            mounts=self._mounts(),
-            root=self._scaffolding.working_directory_efs,
-            paths=self._paths_to_remove(),
-            outputs=tuple(sync.request.source_path for sync in self._syncs(is_input=False)),
-        )
-
     def _paths_to_remove(self) -> tuple[str, ...]:
         """What the request's own switches name, or, where ``options.cleanup`` speaks, all."""
         if self._options.cleanup is not None:
@@ -239,33 +193,8 @@ class _Demand:
         requests = self._response.cleanup_configs.remove_data_paths_requests
         return tuple(path for request in requests for path in request.paths)
 
-    def _syncs(self, *, is_input: bool) -> tuple[ParameterSync, ...]:
-        transfers = named_inputs if is_input else named_outputs
-        return tuple(
-            ParameterSync(param=name, request=request)
-            for name, request in transfers(self._scaffolding)
-        )
-
-
-def named_inputs(scaffolding: Scaffolding) -> tuple[tuple[str, DataSyncRequest], ...]:
-    """Return the transfers of the inputs, each with the name of its parameter."""
-    response = scaffolding.response
-    params = response.demand_execution.execution_parameters.input_params
-    return _named(params, response.setup_configs.data_sync_requests)
-
-
-def named_outputs(scaffolding: Scaffolding) -> tuple[tuple[str, DataSyncRequest], ...]:
-    """Return the transfers of the outputs, each with the name of its parameter."""
-    response = scaffolding.response
-    params = response.demand_execution.execution_parameters.output_params
-    return _named(params, response.cleanup_configs.data_sync_requests)
-
-
-def _named(
-    params: Sequence[JobParam], requests: Sequence[DataSyncRequest]
-) -> tuple[tuple[str, DataSyncRequest], ...]:
-    """Scaffolding makes one request per parameter, in the order of the parameters."""
-    return tuple((param.name, request) for param, request in zip(params, requests, strict=True))
+    def _tags(self) -> dict[str, str]:
+        return {**self._site.default_tags, **(self._demand.execution_metadata.tags or {})}
 
 
 def _requirements(create: CreateDefinitionAndPrepareArgsRequest) -> tuple[dict[str, str], ...]:
