@@ -29,7 +29,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto --dist worksteal
+	$(MAKE) test
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

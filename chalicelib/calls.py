@@ -18,6 +18,7 @@ from chalicelib.core.plans.plan import (
     Action,
     DefineJobs,
     JobAction,
+    JobDefinition,
     NoAction,
     PutDocuments,
     WriteFile,
@@ -35,7 +36,7 @@ def make_call(action: Action, ports: Ports) -> JsonValue:
                 ports.objects.write(uri, text.encode())
             return action.result
         case DefineJobs():
-            return {key: ports.jobs.define(job) for key, job in action.definitions.items()}
+            return {key: _define(job, ports) for key, job in action.definitions.items()}
         case WriteFile():
             ports.facilities.write_file(action.path, action.text.encode())
             return {"path": action.path}
@@ -43,6 +44,11 @@ def make_call(action: Action, ports: Ports) -> JsonValue:
             raise AssertionError(action)
         case _:
             assert_never(action)
+
+
+def _define(definition: JobDefinition, ports: Ports) -> str:
+    image = ports.facilities.resolve_image(definition.image)
+    return ports.jobs.define(definition.model_copy(update={"image": image}))
 
 
 def job_request(run: Run, job: JobState) -> JobRequest:

@@ -27,7 +27,14 @@ from chalicelib.core.commands import (
     WakeAt,
     WatchJob,
 )
-from chalicelib.core.errors import InvalidRequest, NotFound, Refused, StaleRun, Unavailable
+from chalicelib.core.errors import (
+    FalseworkError,
+    InvalidRequest,
+    NotFound,
+    Refused,
+    StaleRun,
+    Unavailable,
+)
 from chalicelib.core.events import (
     CallEnded,
     Event,
@@ -88,7 +95,7 @@ def sweep(ports: Ports, *, limit: int = 100, everything: bool = False) -> int:
 def _left_owed(run_id: str) -> Iterator[None]:
     try:
         yield
-    except (Unavailable, StaleRun, NotFound):
+    except FalseworkError:
         log.warning("run %s stays owed what this sweep could not do", run_id, exc_info=True)
 
 

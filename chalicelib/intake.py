@@ -32,12 +32,15 @@ SHOWN_OBJECTS: Final = 1000
 def submit(document: object, ports: Ports) -> Run:
     """Start the run that the document asks for, and return it; or the run that it has become.
 
-    Raises InvalidRequest and its subclasses, Conflict for an id in use by other content, and
-    Unavailable when nothing was accepted. Once the run is saved it is accepted: what could not
-    be performed at once is owed, and the sweep sees to it.
+    Raises InvalidRequest and its subclasses, NotFound for an image that no registry knows,
+    Conflict for an id in use by other content, and Unavailable when nothing was accepted. Once
+    the run is saved it is accepted: what could not be performed at once is owed, and the sweep
+    sees to it.
     """
     submission, prepared = _prepare(document, ports)
-    _check_queue(prepared.response.setup_configs.batch_create_request.job_queue_name, ports)
+    create = prepared.response.setup_configs.batch_create_request
+    _check_queue(create.job_queue_name, ports)
+    ports.facilities.resolve_image(create.image)
     event = _requested(submission, prepared, ports)
     try:
         return engine.handle(event, ports)
@@ -83,13 +86,14 @@ def check(document: object, ports: Ports) -> list[str]:
     submission, prepared = _prepare(document, ports)
     create = prepared.response.setup_configs.batch_create_request
     _check_queue(create.job_queue_name, ports)
+    image = ports.facilities.resolve_image(create.image)
     return [
         f"run {submission.run_id} in group {submission.options.group}",
         *(
             f"input {name}: {_what_is_there(name, request, ports)}"
             for name, request in named_inputs(prepared)
         ),
-        f"job on queue {create.job_queue_name} in {create.image}: {create.command[-1]}",
+        f"job on queue {create.job_queue_name} in {image}: {create.command[-1]}",
         *(
             f"output {name}: goes to {request.destination_path}"
             for name, request in named_outputs(prepared)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.message import Message
 from http.client import HTTPException
 from typing import Any, NamedTuple, NoReturn, Protocol
@@ -22,13 +22,18 @@ from urllib.request import (
     build_opener,
 )
 
+from chalicelib import bootstrap
 from chalicelib.cli.complaints import Complaint, Exit, complaint_of_problem
 from chalicelib.cli.places import open_home
+from chalicelib.core.errors import Misconfigured
 from chalicelib.settings import Settings
 from chalicelib.web.gateway import Answer, Gateway
 from chalicelib.web.guards import is_loopback
 
 _SECONDS = 60.0
+
+Sign = Callable[[str, str, Mapping[str, str], bytes], dict[str, str]]
+"""Method, URL, headers and body → the headers with the signature."""
 
 
 class Line(Protocol):
@@ -88,7 +93,8 @@ class Connection:
 def connect(settings: Settings) -> Connection:
     """Return the connection to the deployment, or to the embedded home of this process."""
     if settings.url:
-        return Connection(_Http(settings.url, settings.token), is_remote=True)
+        sign = None if settings.token else _signature_of(settings.url)
+        return Connection(_Http(settings.url, settings.token, sign), is_remote=True)
     open_home(settings)
     return Connection(Gateway(), is_remote=False)
 
@@ -98,10 +104,21 @@ def run_path(run_id: str, rest: str = "") -> str:
     return f"/runs/{quote(run_id, safe='')}{rest}"
 
 
+def _signature_of(url: str) -> Sign | None:
+    """An API behind AWS_IAM takes signed requests; which URLs those are is known by the host."""
+    try:
+        signer = bootstrap.signer(url)
+    except Misconfigured as exc:
+        raise Complaint(
+            str(exc), field="url", value=url, mend="give credentials, or FALSEWORK_TOKEN"
+        ) from exc
+    return signer.sign if signer else None
+
+
 class _Http:
     """A deployment's address."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, sign: Sign | None = None) -> None:
         is_here = is_loopback(_host_of(url))
         if token and url.startswith("http:") and not is_here:
             raise Complaint("the token would travel in clear text", field="url", value=url,
@@ -111,15 +128,17 @@ class _Http:
                             field="FALSEWORK_TOKEN", mend="copy it once more")  # fmt: skip
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._sign = sign
         self._opener = _opener(is_here=is_here)
 
     def request(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
     ) -> Answer:
+        address, sent = self._url + target, {**headers, **self._headers}
         request = Request(  # noqa: S310  (the scheme was checked)
-            self._url + target,
+            address,
             data=body if method == "POST" else None,
-            headers={**headers, **self._headers},
+            headers=self._sign(method, address, sent, body) if self._sign else sent,
             method=method,
         )
         try:
@@ -167,7 +186,7 @@ def _opener(*, is_here: bool) -> OpenerDirector:
 
 def _target(path: str, query: Mapping[str, object]) -> str:
     given = {name: value for name, value in query.items() if value is not None}
-    return f"{path}?{urlencode(given)}" if given else path
+    return f"{path}?{urlencode(given, quote_via=quote)}" if given else path
 
 
 def _problem(answer: Answer) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def step(
 def drive(run: Run, commands: tuple[Command, ...], *, until: str, when: float = 1) -> Run:
     """Perform everything and let jobs succeed, until the stage ``until`` has a running job."""
     waiting = list(commands)
-    while True:
+    for _ in range(50):
         while waiting:
             run, more = step(run, waiting.pop(0), when)
             waiting += more
@@ -161,6 +161,7 @@ def drive(run: Run, commands: tuple[Command, ...], *, until: str, when: float = 
         event = seen(job.job_id, JobStatus.SUCCEEDED, job.serial, at=at(when), ended_attempts=1)
         run, more = decide(run, event)
         waiting += more
+    raise AssertionError(f"the run does not come to {until or 'its end'}")
 
 
 def a_run(*, until: str = "", plan: Plan | None = None) -> Run:
