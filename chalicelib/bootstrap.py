@@ -16,6 +16,8 @@ from chalicelib.ports import Claims, ObjectStore, Ports
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:  # the Lambda never imports the embedded home
+    from chalicelib.aws.home import AwsHome
+    from chalicelib.aws.signing import RequestSigner
     from chalicelib.local.engine_lock import EngineLock
     from chalicelib.local.engine_loop import Loop
     from chalicelib.local.home import Home
@@ -32,11 +34,16 @@ class _Told:
     """What this process was told; there is one."""
 
     settings: Settings | None = None
+    aws_home: AwsHome | None = None
 
 
-def use(settings: Settings) -> None:
-    """Set what the ports are made from; those made before are forgotten."""
+def use(settings: Settings, aws_home: AwsHome | None = None) -> None:
+    """Set what the ports are made from; those made before are forgotten.
+
+    Tests give the AWS home as well, with clients of their own.
+    """
     _Told.settings = settings
+    _Told.aws_home = aws_home
     home.cache_clear()
 
 
@@ -50,25 +57,40 @@ def settings() -> Settings:
 def ports() -> Ports:
     """Return the ports of this process. Raises Misconfigured."""
     told = settings()
-    if told.table:
-        raise Misconfigured("FALSEWORK_TABLE is set, but this release has no AWS home yet")
-    if told.in_lambda:
-        raise Misconfigured("FALSEWORK_TABLE is not set: in Lambda there is no embedded home")
+    if told.table or told.in_lambda:
+        return aws_home().ports
     return home().ports
 
 
 def worker_ports() -> WorkerPorts:
     """Return what a worker job of this home needs. Raises Misconfigured."""
+    told = settings()
+    if told.table:
+        from chalicelib.aws.home import open_worker_home  # noqa: PLC0415 -- the same
+
+        return WorkerPorts(*open_worker_home(told))
     every = ports()
     return WorkerPorts(every.objects, every.claims)
+
+
+def aws_home() -> AwsHome:
+    """Return the AWS home, opened at its first use. Raises Misconfigured without its table."""
+    if _Told.aws_home is None:
+        told = settings()
+        if not told.table:
+            raise Misconfigured("FALSEWORK_TABLE is not set: there is no AWS home without it")
+        from chalicelib.aws.home import open_home  # noqa: PLC0415 -- it imports boto3
+
+        _Told.aws_home = open_home(told)
+    return _Told.aws_home
 
 
 @cache
 def home() -> Home:
     """Return the embedded home, opened at its first use."""
-    from chalicelib.local.home import open_home  # noqa: PLC0415 -- see TYPE_CHECKING above
+    from chalicelib.local import home as local_home  # noqa: PLC0415 -- see TYPE_CHECKING above
 
-    return open_home(settings(), environment.host_environment())
+    return local_home.open_home(settings(), environment.host_environment())
 
 
 def engine_lock() -> EngineLock:
@@ -81,3 +103,22 @@ def local_loop() -> Loop:
     from chalicelib.local.engine_loop import Loop  # noqa: PLC0415 -- the same
 
     return Loop(home())
+
+
+def signer(url: str) -> RequestSigner | None:
+    """Return what signs requests to ``url``; None where nobody expects a signature.
+
+    Raises Misconfigured without credentials, and without boto3, which not every client has.
+    """
+    from chalicelib.aws.gateway_hosts import gateway_region  # noqa: PLC0415 -- the same
+
+    region = gateway_region(url)
+    if region is None:
+        return None
+    try:
+        from chalicelib.aws import signing  # noqa: PLC0415 -- slow to import, and optional
+    except ImportError as exc:
+        raise Misconfigured(
+            f"{url} takes signed requests, which needs boto3: pip install 'falsework[aws]'"
+        ) from exc
+    return signing.signer(region)

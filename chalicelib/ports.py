@@ -198,7 +198,10 @@ class Facilities(Protocol):
         ...
 
     def write_file(self, path: str, content: bytes) -> None:
-        """Write a file at ``fs-…:/path``. Raises Refused where it is not mounted here."""
+        """Write a file at ``fs-…:/path`` that every user may read: a job's is not known here.
+
+        Raises Refused where the file system is not mounted here.
+        """
         ...
 
 

@@ -36,16 +36,33 @@ class Settings(Noun):
     """Name of the DynamoDB table; set: the AWS home."""
     wake_queue_url: str = ""
     """The SQS queue that brings TimerFired; empty: the due index alone does."""
+    submissions_queue_url: str = ""
+    """Where many executions that came together are sent on, a few to a message; empty: they are
+    taken in at once, however many they are."""
     dead_letter_queue_url: str = ""
     """Where submissions go that cannot be read, each with its reason."""
     reports_batch_item_failures: bool = False
     """Whether the deployment has set ReportBatchItemFailures on the queues' mappings."""
     job_log_group: str = "/aws/batch/job"
+    job_execution_role_arn: str = ""
+    """The role with which ECS fetches a job's secrets; empty: jobs can have none."""
     in_lambda: bool = False
     site: Site = Site()
     file_systems: FileSystems | None = None
     """From the site file; None: the home's own."""
     mounts: tuple[Mount, ...] = ()
+
+
+class EventSources(Noun):
+    """What the deployed handlers listen to: names that Chalice needs when it imports ``app.py``.
+
+    The only settings that are read at import, and so they are plain text that cannot be wrong.
+    """
+
+    submissions_queue: str = "falsework-submissions"
+    wake_queue: str = "falsework-wake"
+    requests_bucket: str = Site().requests_bucket
+    prefix: str = Site().prefix
 
 
 class WorkerSettings(Noun):
@@ -75,9 +92,11 @@ _FROM_ENVIRONMENT = (
     "token",
     "table",
     "wake_queue_url",
+    "submissions_queue_url",
     "dead_letter_queue_url",
     "reports_batch_item_failures",
     "job_log_group",
+    "job_execution_role_arn",
 )
 
 
@@ -118,6 +137,13 @@ def host_environment(environ: Mapping[str, str] | None = None) -> HostEnvironmen
         home=env.get("HOME", "/"),
         lang=env.get("LANG", "C.UTF-8"),
     )
+
+
+def load_event_sources(environ: Mapping[str, str] | None = None) -> EventSources:
+    """Return the names; those that are not set have their defaults."""
+    env = os.environ if environ is None else environ
+    told = {name: env.get(f"FALSEWORK_{name.upper()}") for name in EventSources.model_fields}
+    return EventSources.model_validate({name: text for name, text in told.items() if text})
 
 
 def load_worker(environ: Mapping[str, str] | None = None) -> WorkerSettings:

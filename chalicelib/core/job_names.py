@@ -8,11 +8,12 @@ at most 128 characters, as Batch asks.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from chalicelib.core.limits import BATCH_JOB_NAME_CHARACTERS
 
-_UID_CHARACTERS = 20
+UID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
+UID_CHARACTERS: Final = 20
 _NAME = re.compile(
     r"(?P<prefix>[a-z0-9][a-z0-9-]*?)-(?P<uid>[a-z2-7]{20})-(?P<stage>[a-z0-9-]+)-(?P<serial>[0-9]+)"
 )
@@ -29,7 +30,7 @@ class JobName(NamedTuple):
 
 def job_name(prefix: str, uid: str, stage: str, serial: int) -> str:
     """Return the name; a stage's name is cut where all would be longer than Batch takes."""
-    room = BATCH_JOB_NAME_CHARACTERS - len(prefix) - _UID_CHARACTERS - len(str(serial)) - 3
+    room = BATCH_JOB_NAME_CHARACTERS - len(prefix) - UID_CHARACTERS - len(str(serial)) - 3
     word = re.sub(r"[^a-z0-9-]", "-", stage.lower())[:room]
     return f"{prefix}-{uid}-{word}-{serial}"
 

@@ -16,15 +16,25 @@ from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
 
 def read_object(content: bytes, limit_bytes: int = LAMBDA_PAYLOAD_BYTES) -> dict[str, Any]:
     """Return the object that ``content`` spells. Raises InvalidRequest or TooLarge."""
+    document = read_value(content, limit_bytes)
+    if not isinstance(document, dict):
+        raise not_an_object(document)
+    return document
+
+
+def read_value(content: bytes, limit_bytes: int = LAMBDA_PAYLOAD_BYTES) -> object:
+    """Return whatever JSON ``content`` spells. Raises InvalidRequest or TooLarge."""
     if len(content) > limit_bytes:
         raise too_large(len(content), limit_bytes)
-    document = _parse(_text(content))
-    if not isinstance(document, dict):
-        raise InvalidRequest(
-            f"the document is a JSON {_name_of(document)}, not an object",
-            mend="send a JSON object: { … }",
-        )
-    return document
+    return _parse(_text(content))
+
+
+def not_an_object(document: object) -> InvalidRequest:
+    """Return the error for a JSON value that stands where an object should."""
+    return InvalidRequest(
+        f"the document is a JSON {_name_of(document)}, not an object",
+        mend="send a JSON object: { … }",
+    )
 
 
 def too_large(size_bytes: int, limit_bytes: int = LAMBDA_PAYLOAD_BYTES) -> TooLarge:

@@ -50,8 +50,19 @@ DYNAMODB_ITEM_BYTES: Final = 400 * 1024
 DYNAMODB_BATCH_GET_KEYS: Final = 100
 """Amazon DynamoDB API reference, BatchGetItem: "as many as 100 items"."""
 
+DYNAMODB_PARTITION_KEY_BYTES: Final = 2048
+DYNAMODB_SORT_KEY_BYTES: Final = 1024
+"""Amazon DynamoDB developer guide, service quotas: partition key and sort key length."""
+
 SQS_DELAY_SECONDS: Final = 900
 """Amazon SQS developer guide, message quotas: DelaySeconds."""
+
+SQS_MESSAGE_BYTES: Final = 256 * 1024
+"""What every queue takes. Amazon SQS developer guide, message quotas: 1 MiB since August 2025,
+less where the queue's MaximumMessageSize says so; a batch of messages has the same limit."""
+
+SQS_BATCH_ENTRIES: Final = 10
+"""Amazon SQS API reference, SendMessageBatch."""
 
 LAMBDA_PAYLOAD_BYTES: Final = 6 * 1024 * 1024
 """AWS Lambda developer guide, quotas: synchronous invocation payload, request and response."""
@@ -64,3 +75,9 @@ OpenSSL keeps a CA database path in 256 bytes, so the path has at most 246; minu
 file-system id (20), a dot, ``var.lib.ecs.volumes.`` (20), a dot, the port (5) and ``+`` the ECS
 volume name has 166; minus ``ecs-``, three dashes and 20 hex digits: 139.
 """
+
+S3_KEY_BYTES: Final = 1024
+"""Amazon S3 user guide, object key naming: UTF-8, at most 1,024 bytes."""
+
+FILE_NAME_BYTES: Final = 255
+"""NAME_MAX of Linux, and of EFS (Amazon EFS user guide, quotas for NFS clients)."""

@@ -10,12 +10,10 @@ import re
 from typing import Final, NamedTuple
 
 from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.limits import S3_KEY_BYTES
 
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{1,61}[A-Za-z0-9]")
 """The demand wire format's rule for bucket names (specs: demand 4)."""
-
-_KEY_BYTES: Final = 1024
-"""Amazon S3 user guide, object key naming: UTF-8, at most 1,024 bytes."""
 
 
 class ObjectName(NamedTuple):
@@ -35,7 +33,7 @@ def parse_object(uri: str) -> ObjectName:
     """Return the parts of the name of one object. Raises InvalidRequest."""
     name = _split(uri)
     if not name.key:
-        raise _refused(uri, "it names a bucket, not an object")
+        raise refused(uri, "it names a bucket, not an object")
     _check_key(uri, name.key)
     return name
 
@@ -54,22 +52,23 @@ def _split(uri: str) -> ObjectName:
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme != "s3" or not _BUCKET.fullmatch(bucket):
-        raise _refused(uri, "a name is s3://BUCKET/KEY, the bucket 3 to 63 of A-Z a-z 0-9 . -")
+        raise refused(uri, "a name is s3://BUCKET/KEY, the bucket 3 to 63 of A-Z a-z 0-9 . -")
     return ObjectName(bucket, key)
 
 
 def _check_key(uri: str, key: str) -> None:
     if {"", ".", ".."} & set(key.split("/")) or "\0" in key:
-        raise _refused(uri, "a key has no empty segment, no '.', no '..' and no NUL")
+        raise refused(uri, "a key has no empty segment, no '.', no '..' and no NUL")
     try:
-        is_long = len(key.encode()) > _KEY_BYTES
+        is_long = len(key.encode()) > S3_KEY_BYTES
     except UnicodeEncodeError as exc:
-        raise _refused(uri, "a key is UTF-8") from exc
+        raise refused(uri, "a key is UTF-8") from exc
     if is_long:
-        raise _refused(uri, f"a key has at most {_KEY_BYTES} bytes")
+        raise refused(uri, f"a key has at most {S3_KEY_BYTES} bytes")
 
 
-def _refused(uri: str, why: str) -> InvalidRequest:
+def refused(uri: str, why: str) -> InvalidRequest:
+    """Return the error for a text that names no object."""
     return InvalidRequest(
         f"{uri[:200]!r} is not the name of an object: {why}", field="uri", value=uri, mend=why
     )

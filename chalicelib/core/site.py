@@ -92,6 +92,9 @@ class Site(Noun):
     requests_bucket: str = "requests"
     """Where request files are dropped under ``requests/`` and receipts appear."""
 
+    worker_environment: dict[str, str] = {}
+    """What every worker job gets besides its order. The AWS home says here where its state is."""
+
     submit_grace_seconds: int = Field(default=960, ge=1)
     """How long after an intent nobody submits again: more than the Lambda timeout plus 60 s."""
     check_seconds: int = Field(default=900, ge=1)

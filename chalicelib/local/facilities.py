@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import Final
 
+from chalicelib.atomic_files import write_atomically
 from chalicelib.core.errors import Refused, Unavailable
 from chalicelib.core.site import FileSystems
-from chalicelib.local.atomic_files import write_atomically
 from chalicelib.local.folders import Folders
 
 QUEUE: Final = "default"
@@ -67,7 +67,7 @@ def _write(folder: Path, path: str, content: bytes) -> None:
     if not _is_inside(target.parent, folder):
         raise Refused(f"{path!r}: a symbolic link on the way leads out of the file system")
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, content, mode=0o600)
+    write_atomically(target, content, mode=0o644)
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from chalicelib.core.errors import Misconfigured
+from chalicelib.core.job_names import UID_CHARACTERS, UID_LETTERS
 from chalicelib.core.site import Site
 from chalicelib.local.claims import LocalClaims
 from chalicelib.local.database import Database
@@ -38,8 +39,6 @@ OWN_SITE: Final = {
     "check_seconds": 30,
 }
 """What the embedded home decides otherwise than AWS."""
-
-_BASE32: Final = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 class Unpaced:
@@ -97,7 +96,7 @@ def open_home(settings: Settings, host: HostEnvironment, *, width: int | None = 
         pace=Unpaced(),
         site=_site(settings.site, sandbox),
         clock=lambda: datetime.now(UTC),
-        mint_uid=lambda: "".join(secrets.choice(_BASE32) for _ in range(20)),
+        mint_uid=lambda: "".join(secrets.choice(UID_LETTERS) for _ in range(UID_CHARACTERS)),
         mounts=settings.mounts,
     )
     return Home(root, ports, database, jobs, timers, EngineLock(root), sandbox.mode)

@@ -2,52 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Iterable
 
+from pydantic import JsonValue
+
+from chalicelib.core.batch_rules import check_batch_name, check_environment, check_overrides
 from chalicelib.core.errors import Refused
-from chalicelib.core.limits import (
-    BATCH_JOB_DEFINITION_BYTES,
-    BATCH_JOB_NAME_CHARACTERS,
-    BATCH_OVERRIDES_BYTES,
-)
+from chalicelib.core.limits import BATCH_JOB_DEFINITION_BYTES
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.local.facilities import is_queue
 from chalicelib.ports import JobRequest
-
-_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{BATCH_JOB_NAME_CHARACTERS - 1}}}")
-"""AWS Batch API reference, SubmitJob jobName and RegisterJobDefinition jobDefinitionName."""
 
 
 def check_job(job: JobRequest) -> None:
     """Raise Refused for a job that Batch would never accept."""
     if not is_queue(job.queue):
         raise Refused(f"there is no job queue {job.queue!r}; this home has one, 'default'")
-    if not _NAME.fullmatch(job.name):
-        raise Refused(f"job name {job.name!r}: 1 to 128 of A-Z a-z 0-9 _ -, no sign first")
-    if reserved := sorted(name for name in job.environment if name.startswith("AWS_BATCH")):
-        raise Refused(f"environment variables {reserved}: names with AWS_BATCH are Batch's own")
-    if any(
-        "\0" in text or "=" in key
-        for key, value in job.environment.items()
-        for text in (key, value)
-    ):
-        raise Refused("environment: no NUL can stand in a variable, and no = in its name")
-    size = overrides_bytes(job)
-    if size > BATCH_OVERRIDES_BYTES:
-        raise Refused(
-            f"container overrides of {size} bytes: ECS takes at most {BATCH_OVERRIDES_BYTES}"
-        )
+    check_batch_name("job", job.name)
+    check_environment(job.environment)
+    check_overrides(_overrides(job))
 
 
 def check_definition(definition: JobDefinition) -> None:
     """Raise Refused for a definition that Batch would never accept, or this home never run."""
-    if not _NAME.fullmatch(definition.name):
-        raise Refused(
-            f"job definition name {definition.name!r}: 1 to 128 of A-Z a-z 0-9 _ -, no sign first"
-        )
+    check_batch_name("job definition", definition.name)
     if definition.secrets:
         raise Refused(
             f"secrets {sorted(definition.secrets)}: the embedded home has no secrets manager;"
@@ -59,16 +38,15 @@ def check_definition(definition: JobDefinition) -> None:
         )
 
 
-def overrides_bytes(job: JobRequest) -> int:
-    """Return the size of the container overrides as JSON, in the form of SubmitJob."""
-    overrides: dict[str, object] = {
+def _overrides(job: JobRequest) -> dict[str, JsonValue]:
+    """The container overrides in the form of SubmitJob."""
+    overrides: dict[str, JsonValue] = {
         "environment": [{"name": name, "value": value} for name, value in job.environment.items()],
-        "resourceRequirements": list(job.resource_requirements),
+        "resourceRequirements": [dict(each) for each in job.resource_requirements],
     }
     if job.command is not None:
         overrides["command"] = list(job.command)
-    text = json.dumps(overrides, ensure_ascii=False, separators=(",", ":"))
-    return len(text.encode("utf-8", "surrogatepass"))
+    return overrides
 
 
 def cores(job: JobRequest, definition: JobDefinition) -> int:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from chalicelib.local.atomic_files import write_atomically
+from chalicelib.atomic_files import write_atomically
 from chalicelib.local.database import Database
 from chalicelib.local.definitions import Definitions
 from chalicelib.local.sandbox import Launch, Sandbox

@@ -16,9 +16,10 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chalicelib.atomic_files import COPY_BYTES, replacing
 from chalicelib.core.errors import InvalidRequest, NotFound, Unavailable
-from chalicelib.local.atomic_files import COPY_BYTES, replacing
-from chalicelib.local.object_names import ObjectName, parse_object, parse_prefix
+from chalicelib.core.limits import FILE_NAME_BYTES
+from chalicelib.core.object_names import ObjectName, parse_object, parse_prefix, refused
 from chalicelib.ports import ObjectInfo
 
 _PLACING_TRIES = 100
@@ -100,6 +101,8 @@ class LocalObjectStore:
                         raise
 
     def _path(self, name: ObjectName) -> Path:
+        if any(len(segment.encode()) > FILE_NAME_BYTES for segment in name.key.split("/")):
+            raise refused(name.uri, f"a folder's names have at most {FILE_NAME_BYTES} bytes")
         path = self._folder / name.bucket / name.key
         if os.path.realpath(path) != str(path):
             raise InvalidRequest(

@@ -1,30 +1,24 @@
-"""Requests that are dropped as files, and the receipts that say what became of each.
+"""The watched folder ``ROOT/s3/<requests bucket>/requests`` and its receipts.
 
-``ROOT/s3/<requests bucket>/requests/a/b.json`` is answered in ``receipts/a/b.json`` of the same
-bucket. A receipt keeps one entry per version of the file, and a version is its content (SHA-256):
-what stands in a receipt is never submitted again, and a later version that is refused hides none
-that was accepted. Between submitting and writing the receipt lies a gap; who falls into it
-submits the same content again, which is the same run.
+A version of a file is its content (SHA-256). Who scans holds the home's lock, so nobody else
+writes receipts.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from chalicelib import intake
-from chalicelib.core.errors import FalseworkError, NotFound, StaleRun, Unavailable
-from chalicelib.core.json_text import read_object, too_large
-from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
-from chalicelib.core.problem import problem_document, problem_of
-from chalicelib.core.run import Run
-from chalicelib.ports import Ports
+from chalicelib import intake, request_files
+from chalicelib.core.errors import NotFound, StaleRun, Unavailable
+from chalicelib.core.receipts import RECEIPTS, REQUESTS, is_request_name
+from chalicelib.ports import ObjectStore, Ports
+from chalicelib.request_files import RequestFile, Stored, Submit
 
 SETTLE_SECONDS: Final = 0.5
 """A file that was written to more recently may not be finished."""
@@ -40,16 +34,34 @@ class Stamp(NamedTuple):
     inode: int
 
 
+class LocalReceipts:
+    """The Receipts of the embedded home."""
+
+    def __init__(self, objects: ObjectStore, bucket: str) -> None:
+        self._objects = objects
+        self._prefix = f"s3://{bucket}/{RECEIPTS}"
+
+    def load(self, name: str) -> Stored:
+        """Return the receipt."""
+        try:
+            return Stored(self._objects.read(self._prefix + name), None)
+        except NotFound:
+            return Stored(None, None)
+
+    def save(self, name: str, content: bytes, tag: str | None) -> None:  # noqa: ARG002
+        """Write it; only the holder of the home's lock does."""
+        self._objects.write(self._prefix + name, content)
+
+
 class RequestFiles:
     """The watched folder of one home."""
 
-    def __init__(
-        self, root: Path, ports: Ports, submit: Callable[[object, Ports], Run] = intake.submit
-    ) -> None:
+    def __init__(self, root: Path, ports: Ports, submit: Submit = intake.submit) -> None:
         self._ports = ports
         self._submit = submit
         self._bucket = ports.site.requests_bucket
-        self._folder = root.resolve() / "s3" / self._bucket / "requests"
+        self._receipts = LocalReceipts(ports.objects, self._bucket)
+        self._folder = root.resolve() / "s3" / self._bucket / REQUESTS
         self._known: dict[str, Stamp] = {}
         self._unsettled: dict[str, Stamp] = {}
 
@@ -78,7 +90,7 @@ class RequestFiles:
         """Answer the file's version in its receipt, unless it is there; try again if it is not
         known what became of it."""
         try:
-            self._answer(name, path)
+            request_files.answer(self._read(name, path), self._receipts, self._ports, self._submit)
         except (Unavailable, StaleRun, FileNotFoundError):
             log.warning("request file %r comes again", name, exc_info=True)
             return False
@@ -87,37 +99,10 @@ class RequestFiles:
         self._known[name] = stamp
         return True
 
-    def _answer(self, name: str, path: Path) -> None:
-        content, version = _read(path)
-        receipt_uri = f"s3://{self._bucket}/receipts/{name}"
-        versions = self._versions(receipt_uri)
-        if version in {entry["version"] for entry in versions}:
-            return
-        entry = {"version": version, "seen_at": self._ports.clock().isoformat()}
-        versions.append({**entry, **self._outcome(content, path.stat().st_size)})
-        receipt = {"object": f"s3://{self._bucket}/requests/{name}", "versions": versions}
-        self._ports.objects.write(receipt_uri, json.dumps(receipt, indent=2).encode() + b"\n")
-
-    def _outcome(self, content: bytes | None, size_bytes: int) -> dict[str, Any]:
-        try:
-            if content is None:
-                raise too_large(size_bytes)
-            run = self._submit(read_object(content), self._ports)
-        except (Unavailable, StaleRun):
-            raise
-        except FalseworkError as exc:
-            problem = problem_of(exc) or problem_document(500, str(exc))
-            return {"status": "refused", "problem": problem}
-        return {"status": "accepted", "run_id": run.id, "location": f"/runs/{run.id}"}
-
-    def _versions(self, receipt_uri: str) -> list[dict[str, Any]]:
-        try:
-            return list(json.loads(self._ports.objects.read(receipt_uri))["versions"])
-        except NotFound:
-            return []
-        except (ValueError, KeyError, TypeError):
-            log.warning("receipt %s is not one of ours; it is written anew", receipt_uri)
-            return []
+    def _read(self, name: str, path: Path) -> RequestFile:
+        content, version = _read(path, request_files.limit_bytes(name))
+        uri = f"s3://{self._bucket}/{REQUESTS}{name}"
+        return RequestFile(name, uri, version, content, path.stat().st_size)
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, Stamp]]:
@@ -125,16 +110,16 @@ def _files(folder: Path) -> Iterator[tuple[Path, Stamp]]:
     for place, _, names in os.walk(folder):
         for name in sorted(names):
             path = Path(place, name)
-            if path.suffix == ".json" and not path.is_symlink():
+            if is_request_name(name) and not path.is_symlink():
                 status = path.stat()
                 yield path, Stamp(status.st_mtime_ns, status.st_size, status.st_ino)
 
 
-def _read(path: Path) -> tuple[bytes | None, str]:
+def _read(path: Path, limit_bytes: int) -> tuple[bytes | None, str]:
     """Return the content, unless it is too large to be a request, and its version."""
     with path.open("rb") as file:
-        content = file.read(LAMBDA_PAYLOAD_BYTES + 1)
-        if len(content) <= LAMBDA_PAYLOAD_BYTES:
+        content = file.read(limit_bytes + 1)
+        if len(content) <= limit_bytes:
             return content, hashlib.sha256(content).hexdigest()
         file.seek(0)
         return None, hashlib.file_digest(file, "sha256").hexdigest()

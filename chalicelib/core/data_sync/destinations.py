@@ -9,16 +9,10 @@ names are refused in words, never repaired in silence.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from chalicelib.core.documents import shortened
 from chalicelib.core.errors import InvalidRequest
-
-S3_KEY_BYTES: Final = 1024
-"""Amazon S3 user guide, object keys: at most 1,024 bytes of UTF-8."""
-
-FILE_NAME_BYTES: Final = 255
-"""NAME_MAX of Linux, and of EFS (Amazon EFS user guide, quotas for NFS clients)."""
+from chalicelib.core.limits import FILE_NAME_BYTES, S3_KEY_BYTES
 
 
 def folder_uri(uri: str) -> str:

@@ -151,7 +151,10 @@ class _Demand:
             definition="worker",
             queue=self._response.setup_configs.batch_create_request.job_queue_name,
             command=(WORKER, verb),
-            environment={"FALSEWORK_REQUEST_URI": f"{self._home}{verb}.json"},
+            environment={
+                **self._site.worker_environment,
+                "FALSEWORK_REQUEST_URI": f"{self._home}{verb}.json",
+            },
             resource_requirements=WORKER_RESOURCES,
             is_worker=True,
             tags=self._tags(),

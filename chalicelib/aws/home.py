@@ -1,0 +1,168 @@
+"""The AWS home, put together: every port on boto3, and what its handlers need besides.
+
+Nothing is connected here: each client is made at its first call. Where the state is, a worker job
+is told in its environment, for it runs the same code with a role of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from chalicelib import engine, intake
+from chalicelib.aws.batch_jobs import BatchJobRunner
+from chalicelib.aws.claims import DynamoClaims
+from chalicelib.aws.clients import Clients
+from chalicelib.aws.dropped_files import DroppedFiles
+from chalicelib.aws.facilities import AwsFacilities
+from chalicelib.aws.inbound import Message, read_messages, read_object_created
+from chalicelib.aws.job_changes import take_job_change, take_wake
+from chalicelib.aws.object_store import S3ObjectStore
+from chalicelib.aws.pace import DynamoPace
+from chalicelib.aws.queues import DeadLetters, Queue
+from chalicelib.aws.request_bucket import RequestBucket
+from chalicelib.aws.request_parts import RequestParts, read_part
+from chalicelib.aws.run_store import DynamoRunStore
+from chalicelib.aws.submissions import Submissions, answer, each
+from chalicelib.aws.table import Table
+from chalicelib.aws.timers import SqsTimers
+from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.job_names import UID_CHARACTERS, UID_LETTERS
+from chalicelib.core.site import Site
+from chalicelib.ports import Claims, ObjectStore, Ports
+from chalicelib.settings import Settings
+
+SWEPT_RUNS: Final = 500
+"""Runs that one sweep looks at: some 30 s of its five minutes, and it comes every minute."""
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+
+
+class AwsHome:
+    """The ports, and a method for each handler of ``app.py``: it takes the event as it came."""
+
+    def __init__(self, settings: Settings, clients: Clients, ports: Ports) -> None:
+        submissions_queue = _queue(clients, settings.submissions_queue_url)
+        dead_letters = DeadLetters(
+            _queue(clients, settings.dead_letter_queue_url),
+            ports.objects,
+            settings.site.scratch_bucket,
+        )
+        bucket = RequestBucket(clients.get("s3"), settings.site.requests_bucket)
+        self.ports = ports
+        self._parts = RequestParts(ports, bucket, submissions_queue, intake.submit)
+        self._files = DroppedFiles(ports, bucket, self._parts.split, intake.submit)
+        self._submissions = Submissions(ports, submissions_queue, dead_letters, intake.submit)
+        self._is_reported = settings.reports_batch_item_failures
+
+    def on_object_created(self, event: Mapping[str, Any]) -> None:
+        """Take in a request file, unless what came cannot be read."""
+        try:
+            dropped = read_object_created(event)
+        except InvalidRequest as exc:
+            log.error("an object event cannot be read: %s", exc)  # noqa: TRY400
+            return
+        self._files.take_in(dropped)
+
+    def on_submissions(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Take in the messages; return which of them come again, or raise for all of them."""
+        return self._each(event, self._take_in)
+
+    def on_job_change(self, event: Mapping[str, Any]) -> None:
+        """Tell a run of its job."""
+        take_job_change(event, self.ports)
+
+    def on_wakes(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Look at the runs whose time has come; the same answer as ``on_submissions``."""
+        return self._each(event, lambda message: take_wake(message, self.ports))
+
+    def sweep(self) -> dict[str, int]:
+        """Look at what is due, and for request files that were missed; return how many."""
+        runs = engine.sweep(self.ports, limit=SWEPT_RUNS)
+        return {"runs": runs, "request_files": self._files.sweep()}
+
+    def _take_in(self, message: Message) -> None:
+        part = read_part(message)
+        if part is None:
+            self._submissions.take_in(message)
+        else:
+            self._parts.take_in(part)
+
+    def _each(
+        self, event: Mapping[str, Any], take_in: Callable[[Message], None]
+    ) -> dict[str, Any] | None:
+        messages = read_messages(event)
+        failed = each(messages, take_in)
+        return answer(failed, len(messages), is_reported=self._is_reported)
+
+
+def open_home(
+    settings: Settings, clients: Clients | None = None, clock: Clock | None = None
+) -> AwsHome:
+    """Return the home whose state is in ``settings.table``. Nothing is asked of AWS."""
+    clients = clients or Clients(settings.site.aws_region)
+    return AwsHome(settings, clients, _ports(settings, clients, clock or _utc_now))
+
+
+def open_worker_home(settings: Settings) -> tuple[ObjectStore, Claims]:
+    """Return what a worker job needs."""
+    clients = Clients(settings.site.aws_region, is_patient=True)
+    table = Table(clients.get("dynamodb"), settings.table)
+    return S3ObjectStore(clients.get("s3")), DynamoClaims(table, _utc_now)
+
+
+def _ports(settings: Settings, clients: Clients, clock: Clock) -> Ports:
+    table = Table(clients.get("dynamodb"), settings.table)
+    objects = S3ObjectStore(clients.get("s3"))
+    return Ports(
+        runs=DynamoRunStore(table, objects, settings.site.scratch_bucket),
+        claims=DynamoClaims(table, clock),
+        jobs=BatchJobRunner(
+            clients.get("batch"),
+            clients.submitting(),
+            clients.get("logs"),
+            log_group=settings.job_log_group,
+            execution_role_arn=settings.job_execution_role_arn,
+        ),
+        objects=objects,
+        facilities=AwsFacilities(
+            clients.get("efs"),
+            clients.get("batch"),
+            clients.get("ecr"),
+            clock=clock,
+            mounts=settings.mounts,
+            inventory=settings.file_systems,
+        ),
+        timers=SqsTimers(clients.get("sqs"), settings.wake_queue_url, clock),
+        pace=DynamoPace(table),
+        site=_site(settings),
+        clock=clock,
+        mint_uid=lambda: "".join(secrets.choice(UID_LETTERS) for _ in range(UID_CHARACTERS)),
+        mounts=settings.mounts,
+    )
+
+
+def _site(settings: Settings) -> Site:
+    """Return the site with what workers are told, unless the operator told them otherwise."""
+    site = settings.site
+    ours = {
+        "AWS_REGION": site.aws_region,
+        "ENV_BASE": site.env_base,
+        "FALSEWORK_TABLE": settings.table,
+        "FALSEWORK_SCRATCH_BUCKET": site.scratch_bucket,
+        "FALSEWORK_REQUESTS_BUCKET": site.requests_bucket,
+    }
+    return site.model_copy(update={"worker_environment": {**ours, **site.worker_environment}})
+
+
+def _queue(clients: Clients, url: str) -> Queue | None:
+    return Queue(clients.get("sqs"), url) if url else None
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,93 @@
+"""Several documents in one text: a JSON list of objects, or JSON Lines (an object on each line).
+
+One that is wrong has its problem in the place of its value and disturbs no neighbour. A single
+object is a list of one; so is a text that is no JSON at all, with one problem and not one for
+each of its lines. Lines end with LF, as JSON Lines has it (jsonlines.org); CR before it is
+white space, and blank lines are nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.json_text import not_an_object, read_object, read_value
+
+
+class Line(NamedTuple):
+    """A line of a text that is not blank: where it stands, counted from 1, and its bytes."""
+
+    number: int
+    start: int
+    content: bytes
+
+    @property
+    def end(self) -> int:
+        """The offset behind its last byte."""
+        return self.start + len(self.content)
+
+
+class Document(NamedTuple):
+    """One of several documents."""
+
+    number: int
+    """Its line, or its place in the list; from 1."""
+    text: str
+    """As it was sent, but for bytes that are not UTF-8; an element of a list is written anew."""
+    value: dict[str, Any] | None
+    problem: InvalidRequest | None
+    """Set where ``value`` is None."""
+
+
+def read_lines(content: bytes, first_number: int = 1) -> Iterator[Line]:
+    """Yield the lines that are not blank."""
+    start = 0
+    for number, line in enumerate(content.split(b"\n"), first_number):
+        if line.strip():
+            yield Line(number, start, line)
+        start += len(line) + 1
+
+
+def read_documents(content: bytes) -> list[Document]:
+    """Return the documents, at least one."""
+    lines = list(islice(read_lines(content), 2))
+    if len(lines) == 2 and read_document(lines[0]).problem is None:
+        return [read_document(line) for line in read_lines(content)]
+    try:
+        value = read_value(content)
+    except InvalidRequest as exc:
+        return [Document(1, _text(content), None, exc)]
+    if isinstance(value, list) and value:
+        return [_element(number, element) for number, element in enumerate(value, 1)]
+    if isinstance(value, dict):
+        return [Document(1, _text(content), value, None)]
+    return [Document(1, _text(content), None, not_an_object(value))]
+
+
+def read_document(line: Line) -> Document:
+    """Return what stands on the line."""
+    try:
+        value = read_object(line.content)
+    except InvalidRequest as exc:
+        return Document(line.number, _text(line.content), None, exc)
+    return Document(line.number, _text(line.content), value, None)
+
+
+def in_groups(lines: Iterator[Line], size: int) -> Iterator[Sequence[Line]]:
+    """Yield the lines, ``size`` at a time."""
+    while group := list(islice(lines, size)):
+        yield group
+
+
+def _element(number: int, element: object) -> Document:
+    text = json.dumps(element)
+    if isinstance(element, dict):
+        return Document(number, text, element, None)
+    return Document(number, text, None, not_an_object(element))
+
+
+def _text(content: bytes) -> str:
+    return content.decode(errors="replace")
