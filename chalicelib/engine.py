@@ -97,6 +97,8 @@ def _left_owed(run_id: str) -> Iterator[None]:
         yield
     except FalseworkError:
         log.warning("run %s stays owed what this sweep could not do", run_id, exc_info=True)
+    except Exception:  # a fault of ours in one run must not cost the others their sweep
+        log.exception("run %s cannot be swept", run_id)
 
 
 def _settle(event: Event, ports: Ports) -> Decision:

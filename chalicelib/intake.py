@@ -15,7 +15,7 @@ from chalicelib.core.data_sync.requests import DataSyncRequest
 from chalicelib.core.demand import batch_args, scaffolding
 from chalicelib.core.demand.scaffolding import Scaffolding
 from chalicelib.core.documents import parse_document
-from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, Refused, Unavailable
 from chalicelib.core.events import RunRequested
 from chalicelib.core.plans.demand_execution import KIND, plan_demand
 from chalicelib.core.plans.demand_orders import named_inputs, named_outputs
@@ -67,12 +67,22 @@ def define_job(document: object, ports: Ports) -> dict[str, Any]:
         volumes=tuple(request.volumes),
         job_role_arn=request.job_role_arn,
         privileged=request.privileged,
+        retry_strategy=request.retry_strategy,
         tags=request.job_definition_tags,
     )
+    try:
+        arn = ports.jobs.define(definition)
+    except Refused as exc:
+        raise InvalidRequest(
+            str(exc),
+            field="job_definition_name",
+            value=request.job_definition_name,
+            mend="correct what the message names",
+        ) from exc
     response = batch_args.prepare_args(
         request,
         ports.site,
-        job_definition_arn=ports.jobs.define(definition),
+        job_definition_arn=arn,
         job_name=request.job_name or f"{request.job_definition_name}-{uuid.uuid4()}",
     )
     return response.to_wire()

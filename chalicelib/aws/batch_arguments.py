@@ -1,8 +1,8 @@
 """The arguments of RegisterJobDefinition and SubmitJob. Pure: nothing here calls AWS.
 
 A definition is content-addressed: the digest of all its arguments stands in one of its tags, by
-which an equal one is found again. Both say ``retryStrategy {attempts: 1}``: retries are ours, and
-each is a job with a name of its own.
+which an equal one is found again. Our own jobs say ``retryStrategy {attempts: 1}``: their retries
+are ours, and each is a job with a name of its own.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def definition_arguments(
         "jobDefinitionName": definition.name,
         "type": "container",
         "containerProperties": _container(definition, log_group, execution_role_arn),
-        "retryStrategy": _ONE_ATTEMPT,
+        "retryStrategy": definition.retry_strategy or _ONE_ATTEMPT,
         "propagateTags": True,
         "tags": fitting_tags(definition.tags, DEFINITION_TAGS - 1),
     }

@@ -118,6 +118,8 @@ def at_field(field: str) -> Iterator[None]:
 
 def shortened(value: object) -> object:
     """Return the value itself where it is short, else the beginning of it as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)  # JSON has no such number, and problem documents are JSON
     if value is None or isinstance(value, bool | int | float):
         return value
     text = value if isinstance(value, str) else reprlib.repr(value)

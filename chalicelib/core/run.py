@@ -39,14 +39,6 @@ class StageStatus(StrEnum):
     CANCELED = "CANCELED"
 
 
-class RetryPolicy(StrEnum):
-    """How many times a failing stage may run: once, per stage, or out of one budget."""
-
-    NONE = "NONE"
-    STAGE = "STAGE"
-    GLOBAL = "GLOBAL"
-
-
 class JobStatus(StrEnum):
     """Batch's own words, in the order in which a job passes through them."""
 

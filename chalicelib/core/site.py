@@ -78,6 +78,8 @@ class Site(Noun):
 
     default_container_paths: dict[str, str] = {}
     """Role (``scratch``, ``shared``, ``tmp``) → mount path, where the default will not do."""
+    has_fixed_container_paths: bool = False
+    """Whether jobs can be shown no other container paths than the default ones."""
     default_tags: dict[str, str] = {}
     """Tags that every run gets unless its request says otherwise."""
     allowed_secrets: tuple[str, ...] = ()

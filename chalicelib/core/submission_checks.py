@@ -5,18 +5,29 @@ what is refused here would otherwise fail after the user's job has run for hours
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
+from chalicelib.core.batch_rules import is_batch_name
 from chalicelib.core.demand.scaffolding import Scaffolding
-from chalicelib.core.errors import Forbidden, InvalidRequest
+from chalicelib.core.errors import Forbidden, InvalidRequest, TooLarge
+from chalicelib.core.limits import BATCH_JOB_DEFINITION_BYTES
+from chalicelib.core.paths import s3_parts
 from chalicelib.core.plans.demand_orders import named_inputs, named_outputs
 from chalicelib.core.site import Site
 from chalicelib.core.submission import Submission
+
+PARAMETERS: Final = "demand_execution.execution_parameters"
+DEFINITION_RESERVE_BYTES: Final = 8 * 1024
+"""What a definition holds besides the command: image, volumes, mount points, tags, secrets."""
 
 
 def check_submission(submission: Submission, prepared: Scaffolding, site: Site) -> None:
     """Raise InvalidRequest, or Forbidden, naming the field that asks for it."""
     _check_objects(submission, prepared)
-    _check_destinations(prepared)
+    _check_inputs(prepared)
+    _check_destinations(prepared, site)
+    _check_definition(prepared)
+    _check_mounts(prepared, site)
     _check_secrets(submission, site)
 
 
@@ -34,13 +45,12 @@ def _check_objects(submission: Submission, prepared: Scaffolding) -> None:
 
 def _object_paths(submission: Submission, prepared: Scaffolding) -> Iterator[tuple[str, str]]:
     """Every place in S3 that the request names: (field, path)."""
-    parameters = "demand_execution.execution_parameters"
     for name, request in named_inputs(prepared):
-        yield f"{parameters}.params.{name}", request.source_path
+        yield f"{PARAMETERS}.params.{name}", request.source_path
     prefix = submission.request.demand_execution.execution_parameters.output_s3_prefix
-    yield f"{parameters}.output_s3_prefix", prefix or ""
+    yield f"{PARAMETERS}.output_s3_prefix", prefix or ""
     for name, request in named_outputs(prepared):
-        yield f"{parameters}.params.{name}", request.destination_path
+        yield f"{PARAMETERS}.params.{name}", request.destination_path
     context = submission.request.context_manager_configuration
     for way in ("input", "output"):
         field = f"{way}_data_sync_configuration"
@@ -48,15 +58,68 @@ def _object_paths(submission: Submission, prepared: Scaffolding) -> Iterator[tup
         yield f"context_manager_configuration.{field}.temporary_request_payload_path", path or ""
 
 
-def _check_destinations(prepared: Scaffolding) -> None:
-    """Two outputs at one place would overwrite each other's objects and manifests."""
+def _check_inputs(prepared: Scaffolding) -> None:
+    """An input may lie in the working directory, and not be it: it is locked from beside."""
+    for name, request in named_inputs(prepared):
+        if request.destination_path == prepared.working_directory_efs:
+            raise InvalidRequest(
+                f"the input {name!r} would be the working directory itself",
+                field=f"{PARAMETERS}.params.{name}",
+                value=request.destination_path,
+                mend="give it a name below the working directory",
+            )
+
+
+def _check_definition(prepared: Scaffolding) -> None:
+    """What Batch would never register must not become a run that can only fail."""
+    create = prepared.response.setup_configs.batch_create_request
+    if not is_batch_name(create.job_definition_name):
+        raise InvalidRequest(
+            f"no job definition can be called {create.job_definition_name!r}",
+            field="demand_execution.execution_type",
+            value=prepared.response.demand_execution.execution_type,
+            mend="use A-Z a-z 0-9 _ - in the execution type",
+        )
+    size = len(" ".join(create.command).encode())
+    if size > BATCH_JOB_DEFINITION_BYTES - DEFINITION_RESERVE_BYTES:
+        raise TooLarge(
+            f"the command has {size} bytes; a job definition has {BATCH_JOB_DEFINITION_BYTES}",
+            field=f"{PARAMETERS}.command",
+            value=size,
+            mend="put the script into an input",
+        )
+
+
+def _check_mounts(prepared: Scaffolding, site: Site) -> None:
+    """Where jobs run on the host itself, nothing can be shown to them at another path."""
+    for volume in prepared.volumes if site.has_fixed_container_paths else ():
+        path = site.default_container_paths.get(volume.role)
+        if volume.container_path != path:
+            raise InvalidRequest(
+                f"jobs run on this host itself and cannot be shown {volume.container_path}",
+                field=f"file_system_configurations.{volume.role}.container_path",
+                value=volume.container_path,
+                mend=f"leave it out, or install bubblewrap; here it is {path}",
+            )
+
+
+def _check_destinations(prepared: Scaffolding, site: Site) -> None:
+    """Two outputs at one place would overwrite each other's objects and manifests; one in our
+    own bucket the orders and outcomes of other runs."""
     owners: dict[str, str] = {}
     for name, request in named_outputs(prepared):
+        if s3_parts(request.destination_path).bucket == site.scratch_bucket:
+            raise InvalidRequest(
+                f"the bucket {site.scratch_bucket!r} is Falsework's own",
+                field=f"{PARAMETERS}.params.{name}",
+                value=request.destination_path,
+                mend="give the output a place in another bucket",
+            )
         owner = owners.setdefault(request.destination_path.rstrip("/"), name)
         if owner != name:
             raise InvalidRequest(
                 f"the outputs {owner!r} and {name!r} have the same destination",
-                field=f"demand_execution.execution_parameters.params.{name}",
+                field=f"{PARAMETERS}.params.{name}",
                 value=request.destination_path,
                 mend="give each output a destination of its own",
             )

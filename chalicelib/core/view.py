@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.core.run import JobState, RunRecord, Stage
+from chalicelib.core.run import RunRecord, Stage
 
 
 def run_view(run: RunRecord) -> dict[str, Any]:
@@ -27,8 +27,3 @@ def stages_view(run: RunRecord) -> list[dict[str, Any]]:
 def stage_view(stage: Stage) -> dict[str, Any]:
     """Return one stage's state: BaseStageState, no other keys."""
     return stage.on_the_wire().model_dump(mode="json")
-
-
-def job_view(job: JobState) -> dict[str, Any]:
-    """Return what an operator wants to know of one submission."""
-    return job.model_dump(mode="json", exclude={"is_read"})

@@ -119,4 +119,6 @@ def _site(site: Site, sandbox: Sandbox) -> Site:
     """
     paths = {**sandbox.container_paths(site), **site.default_container_paths}
     ours = {name: value for name, value in OWN_SITE.items() if name not in site.model_fields_set}
+    if sandbox.host_mode == "host":
+        ours["has_fixed_container_paths"] = True
     return site.model_copy(update={**ours, "default_container_paths": paths})

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -106,20 +108,28 @@ class RequestFiles:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, Stamp]]:
-    """Yield the request files below; symbolic links are not followed."""
+    """Yield the request files below; links, pipes and the like are none."""
     for place, _, names in os.walk(folder):
         for name in sorted(names):
             path = Path(place, name)
-            if is_request_name(name) and not path.is_symlink():
-                status = path.stat()
-                yield path, Stamp(status.st_mtime_ns, status.st_size, status.st_ino)
+            with suppress(FileNotFoundError):
+                status = path.lstat()
+                if is_request_name(name) and stat.S_ISREG(status.st_mode):
+                    yield path, Stamp(status.st_mtime_ns, status.st_size, status.st_ino)
 
 
 def _read(path: Path, limit_bytes: int) -> tuple[bytes | None, str]:
-    """Return the content, unless it is too large to be a request, and its version."""
-    with path.open("rb") as file:
-        content = file.read(limit_bytes + 1)
-        if len(content) <= limit_bytes:
-            return content, hashlib.sha256(content).hexdigest()
-        file.seek(0)
-        return None, hashlib.file_digest(file, "sha256").hexdigest()
+    """Return the content, unless it is too large to be a request, and its version.
+
+    What is larger than any request may be is not even read to its end, which would keep every
+    run waiting: its size, its time and its beginning tell its versions apart.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        content = file.read(request_files.BULK_BYTES + 1)
+        status = os.fstat(file.fileno())
+    version = hashlib.sha256(content)
+    if len(content) > request_files.BULK_BYTES:
+        version.update(f" {status.st_size} {status.st_mtime_ns}".encode())
+    is_small = len(content) <= limit_bytes
+    return content if is_small else None, version.hexdigest()

@@ -182,6 +182,54 @@ def test_what_is_no_document_is_refused(client, root, body, status):
 
 
 @pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        (("demand_execution", "execution_id"), "tmp", "demand_execution.execution_id"),
+        (("demand_execution", "execution_type"), "a b", "demand_execution.execution_type"),
+        (
+            ("demand_execution", "execution_parameters", "command"),
+            ["echo", "x" * 20_000],
+            "demand_execution.execution_parameters.command",
+        ),
+        ((*PARAMS, "i", "local"), ".", "demand_execution.execution_parameters.params.i"),
+        ((*PARAMS, "uid"), 17, "demand_execution.execution_parameters.params.uid"),
+        ((*PARAMS, "random"), 42, "demand_execution.execution_parameters.params.random"),
+        ((*PARAMS, "path"), "/bin", "demand_execution.execution_parameters.params.path"),
+        (
+            (*PARAMS, "o", "remote"),
+            "s3://falsework/runs/other",
+            "demand_execution.execution_parameters.params.o",
+        ),
+        (
+            ("demand_execution", "resource_requirements"),
+            {"vcpus": 10**30},
+            "demand_execution.resource_requirements.vcpus",
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_could_only_fail_later_is_refused_at_once(client, root, path, value, field):
+    body = json.dumps(with_value(path, value)).encode()
+    answer = post(client, "/demand-executions", body)
+    assert answer.status_code in (400, 413), answer.body
+    assert json.loads(answer.body)["errors"][0]["field"] == field
+    assert left_behind(root) == []
+
+
+def test_a_problem_is_json_even_if_the_request_was_not(client, root):
+    problem = assert_refused(client, root, b'{"a": 1e400}')
+    assert problem["errors"][0]["value"] == "inf"
+
+
+def test_what_batch_would_not_register_names_its_field(client, root):
+    body = {"image": "i", "job_definition_name": "a b", "job_queue_name": "default"}
+    answer = post(client, "/job-definitions", json.dumps(body).encode())
+    assert answer.status_code == 400
+    assert json.loads(answer.body)["errors"][0]["field"] == "job_definition_name"
+    assert left_behind(root) == []
+
+
+@pytest.mark.parametrize(
     ("changes", "field"),
     [
         ({"options": {"clean": "always"}}, "options.clean"),
@@ -226,3 +274,10 @@ def test_a_dry_run_creates_nothing_and_looks_no_queue_up(client, root):
     answer = post(client, "/demand-executions/scaffolding", json.dumps(request).encode())
     assert answer.status_code == 200, answer.body
     assert left_behind(root) == []
+
+
+def test_on_the_host_itself_nothing_can_be_shown_at_another_path(client, root):
+    bootstrap.use(load({"root": root, "runner": "host"}, {}))
+    problem = assert_refused(client, root, json.dumps(a_request()).encode())
+    field = "file_system_configurations.scratch.container_path"
+    assert problem["errors"][0]["field"] == field

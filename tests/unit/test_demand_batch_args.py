@@ -9,8 +9,6 @@ import pytest
 
 from chalicelib.core.demand.batch_args import (
     CreateDefinitionAndPrepareArgsRequest,
-    definition_content,
-    definition_digest,
     is_registry_image,
     prepare_args,
 )
@@ -20,8 +18,8 @@ from chalicelib.core.demand.overrides import (
     has_room,
     overrides_bytes,
 )
-from chalicelib.core.errors import Forbidden, InvalidRequest, TooLarge
-from tests.unit.demand_cases import OURS, REPLAY
+from chalicelib.core.errors import InvalidRequest, TooLarge
+from tests.unit.demand_cases import OURS
 
 MINIMAL = {"image": "img", "job_definition_name": "d", "job_queue_name": "q"}
 
@@ -144,50 +142,3 @@ def test_room_is_counted_to_the_byte() -> None:
         "environment": [{"name": "A", "value": "é"}],
         "resourceRequirements": [{"type": "VCPU", "value": "1"}],
     }
-
-
-def test_a_definition_holds_what_a_submission_cannot_override() -> None:
-    request = read(
-        command=["/bin/bash", "-c", "x"],
-        environment={"A": "1"},
-        mount_points=[{"containerPath": "/x", "sourceVolume": "v", "readOnly": False}],
-        volumes=[{"name": "v"}],
-        privileged=True,
-        job_role_arn="arn:aws:iam::123456789012:role/r",
-        job_definition_tags={"USER": "ada"},
-        retry_strategy={"attempts": 2},
-    )
-    assert definition_content(request, REPLAY, image="resolved") == {
-        "type": "container",
-        "parameters": {},
-        "containerProperties": {
-            "image": "resolved",
-            "command": ["/bin/bash", "-c", "x"],
-            "mountPoints": [{"containerPath": "/x", "sourceVolume": "v", "readOnly": False}],
-            "volumes": [{"name": "v"}],
-            "privileged": True,
-            "jobRoleArn": "arn:aws:iam::123456789012:role/r",
-            "resourceRequirements": [
-                {"type": "MEMORY", "value": "1024"},
-                {"type": "VCPU", "value": "1"},
-            ],
-        },
-        "tags": {"USER": "ada"},
-        "retryStrategy": {"attempts": 2},
-    }
-
-
-def test_equal_definitions_have_one_digest() -> None:
-    def digest(**fields: Any) -> str:
-        return definition_digest(definition_content(read(**fields), OURS, image="i"))
-
-    tags = {"a": "1", "b": "2"}
-    turned = dict(reversed(tags.items()))
-    assert digest(job_definition_tags=tags) == digest(job_definition_tags=turned)
-    assert digest(environment={"A": "1"}, resource_requirements={"VCPU": 9}) == digest()
-    assert digest(command=["x"]) != digest()
-
-
-def test_a_privileged_definition_needs_a_site_that_allows_it() -> None:
-    with pytest.raises(Forbidden):
-        definition_content(read(privileged=True), OURS, image="i")

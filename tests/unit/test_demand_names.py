@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +11,6 @@ from chalicelib.core.demand.names import (
     condense,
     content_text,
     short_hash,
-    step_functions_name,
     text_hash,
 )
 
@@ -56,9 +53,3 @@ def test_a_condensed_text_fits_and_stays(text: str, size: int) -> None:
     condensed = condense(text, size)
     assert len(condensed) == min(len(text), size)
     assert condense(condensed, size) == condensed
-
-
-def test_a_state_machine_execution_bears_the_time_in_utc() -> None:
-    at = datetime(2026, 1, 2, 23, 4, 5, tzinfo=timezone(timedelta(hours=-2)))
-    assert step_functions_name("e1", at) == "e1-20260103T010405"
-    assert step_functions_name("e1", at.astimezone(UTC)) == "e1-20260103T010405"

@@ -27,7 +27,7 @@ from chalicelib.core.events import (
 )
 from chalicelib.core.lifecycle import decide, owed, prompt
 from chalicelib.core.lifecycle.decide import CALL_LIFE
-from chalicelib.core.lifecycle.jobs import INTENT_LIFE_SECONDS
+from chalicelib.core.lifecycle.jobs import INTENT_LIFE_SECONDS, MAX_LOST_SUBMISSIONS
 from chalicelib.core.plans.plan import CleanUpPolicy, Plan, StagePlan
 from chalicelib.core.run import JobStatus, RunState, StageStatus
 from tests.unit.runs import (
@@ -199,6 +199,18 @@ class TestSubmission:
         assert (run.state, run.error.cause) == (RunState.ERROR, "lost")
         assert "not submitted again" in run.error.message
         assert not [c for c in commands if isinstance(c, StartJob)]
+
+    def test_submissions_that_nobody_ever_sees_are_given_up_in_the_end(self):
+        run = an_intent()
+        for number in range(MAX_LOST_SUBMISSIONS):
+            assert run.state is RunState.RUNNING
+            when = (number + 1) * (GRACE + 1)
+            serial = run.job("execute").serial
+            gone = JobNotFound(run_id="r1", at=at(when), stage="execute", serial=serial)
+            run = decide(run, gone).run
+            run = decide(run, started(run, "execute", when=when)).run
+        assert (run.state, run.error.cause) == (RunState.ERROR, "lost")
+        assert "50 submissions" in run.error.message
 
     def test_the_sweep_looks_an_unconfirmed_name_up(self):
         run = an_intent()
@@ -430,8 +442,17 @@ class TestCalls:
         run = decide(None, requested()).run
         assert owed(run, at(60)) == (MakeCall(stage="scaffold", attempt=1),)
 
+    def test_after_a_long_sleep_it_is_tried_before_it_is_given_up(self):
+        run = decide(None, requested()).run
+        event = TimerFired(run_id="r1", at=at(CALL_LIFE.total_seconds() * 3))
+        run, commands = decide(run, event)
+        assert commands == (MakeCall(stage="scaffold", attempt=1),)
+        punctual = TimerFired(run_id="r1", at=run.next_check_at)
+        assert decide(run, punctual).run.state is RunState.ERROR
+
     def test_it_is_given_up_after_an_hour(self):
         run = decide(None, requested()).run
+        run = run.model_copy(update={"next_check_at": at(CALL_LIFE.total_seconds())})
         event = TimerFired(run_id="r1", at=at(CALL_LIFE.total_seconds()))
         assert decide(run, event).run.state is RunState.ERROR
 

@@ -1,9 +1,8 @@
 """From a batch-create request to a job definition and the arguments of SubmitJob (section 7).
 
 The definition holds what SubmitJob cannot override (image, command, volumes, role); everything
-else is an override. A definition is content-addressed: ``definition_digest`` finds an equal one
-again, so that nothing is registered twice. Whoever calls AWS does the registering, and gives the
-revision's ARN back to ``prepare_args``.
+else is an override. Whoever calls Batch does the registering, and gives the revision's ARN back
+to ``prepare_args``.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field, JsonValue
 
 from chalicelib.core.demand.environment import site_variables
-from chalicelib.core.demand.names import content_hash
 from chalicelib.core.demand.overrides import check_room
 from chalicelib.core.demand.wire import Wire
 from chalicelib.core.errors import Forbidden
@@ -97,45 +95,6 @@ class CreateDefinitionAndPrepareArgsResponse(Wire):
 def is_registry_image(image: str) -> bool:
     """Tell whether an image is taken as it is; others name a repository of the account's ECR."""
     return _REGISTRY.fullmatch(image) is not None
-
-
-def definition_content(
-    request: CreateDefinitionAndPrepareArgsRequest, site: Site, *, image: str
-) -> dict[str, JsonValue]:
-    """Return the arguments of RegisterJobDefinition but for the name.
-
-    ``image`` is the resolved one. Raises Forbidden for a privileged container on a site that has
-    none.
-    """
-    if request.privileged and not site.allow_privileged:
-        raise forbidden_privilege("privileged")
-    container: dict[str, JsonValue] = {
-        "image": image,
-        "command": list(request.command),
-        "mountPoints": list(request.mount_points),
-        "volumes": list(request.volumes),
-        "privileged": request.privileged,
-        "resourceRequirements": [
-            {"type": ResourceType.MEMORY.value, "value": LEAST_MEMORY_MIB},
-            {"type": ResourceType.VCPU.value, "value": LEAST_VCPUS},
-        ],
-    }
-    if request.job_role_arn is not None:
-        container["jobRoleArn"] = request.job_role_arn
-    content: dict[str, JsonValue] = {
-        "type": "container",
-        "parameters": {},
-        "containerProperties": container,
-        "tags": dict(request.job_definition_tags),
-    }
-    if request.retry_strategy is not None:
-        content["retryStrategy"] = dict(request.retry_strategy)
-    return content
-
-
-def definition_digest(content: Mapping[str, JsonValue]) -> str:
-    """Return the SHA-256, in hex, by which an equal definition is found again."""
-    return content_hash([dict(content)])
 
 
 def prepare_args(

@@ -28,6 +28,52 @@ RESERVED_PREFIXES: Final = ("FALSEWORK_", "AWS_BATCH")
 """Ours, and Batch's ("Environment variables cannot start with AWS_BATCH", API reference,
 ContainerOverrides, environment)."""
 
+SHELL_NAMES: Final = frozenset(
+    [
+        "BASHOPTS",
+        "BASHPID",
+        "BASH_ALIASES",
+        "BASH_ARGC",
+        "BASH_ARGV",
+        "BASH_ARGV0",
+        "BASH_CMDS",
+        "BASH_COMMAND",
+        "BASH_ENV",
+        "BASH_LINENO",
+        "BASH_REMATCH",
+        "BASH_SOURCE",
+        "BASH_SUBSHELL",
+        "BASH_VERSINFO",
+        "COMP_WORDBREAKS",
+        "DIRSTACK",
+        "ENV",
+        "EPOCHREALTIME",
+        "EPOCHSECONDS",
+        "EUID",
+        "FUNCNAME",
+        "GROUPS",
+        "HISTCMD",
+        "IFS",
+        "LINENO",
+        "OLDPWD",
+        "OPTIND",
+        "PATH",
+        "PIPESTATUS",
+        "POSIXLY_CORRECT",
+        "PPID",
+        "PWD",
+        "RANDOM",
+        "SECONDS",
+        "SHELLOPTS",
+        "SHLVL",
+        "SRANDOM",
+        "UID",
+        "_",
+    ]
+)
+"""What the shell keeps for itself, sets anew or obeys (Bash reference manual, 5.2 "Bash
+Variables"): a parameter of such a name would not come out as it was put in."""
+
 _MENTION: Final = re.compile(r"\$\{?(\w+)\}?", re.ASCII)
 
 
@@ -46,6 +92,8 @@ def variables(params: Sequence[JobParam], execution_id: str, where: Places) -> d
         is_reserved = param.env_name.startswith(RESERVED_PREFIXES)
         if is_taken or is_reserved or param.env_name == FILE_VARIABLE:
             raise _unusable(param, f"the variable {param.env_name} is set by us", "rename it")
+        if param.env_name in SHELL_NAMES:
+            raise _unusable(param, f"the shell uses {param.env_name} itself", "rename it")
         if "\0" in param.value:
             raise _unusable(param, "no variable can hold a NUL", "leave the NUL out")
         found[param.env_name] = param.value

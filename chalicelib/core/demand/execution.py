@@ -51,7 +51,8 @@ ExecutionArn = Annotated[
         pattern=r"^arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:execution:[^:]+:[^:]+$"
     ),
 ]
-Amount = Annotated[int, Field(ge=0)]
+Amount = Annotated[int, Field(ge=0, le=2**31 - 1)]
+"""Batch's integers have 32 bits."""
 
 
 class ExecutionStatus(StrEnum):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 DIGEST_CHARACTERS: Final = 8
@@ -53,8 +52,3 @@ def batch_name(env_base: str, execution_type: str, digest: str) -> str:
     is_prefixed = execution_type == env_base or execution_type.startswith(f"{env_base}-")
     start = execution_type if is_prefixed else f"{env_base}-{execution_type}"
     return f"{start}-{digest}"
-
-
-def step_functions_name(execution_id: str, at: datetime) -> str:
-    """Return the Step Functions execution's name, ``<execution_id>-<UTC YYYYmmddTHHMMSS>``."""
-    return f"{execution_id}-{at.astimezone(UTC):%Y%m%dT%H%M%S}"

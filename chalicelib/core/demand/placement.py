@@ -42,14 +42,23 @@ class Places(Noun):
 
 
 def places(volumes: Sequence[Volume], execution_id: str) -> Places:
-    """Lay out the directories of an execution on its volumes."""
+    """Lay out the directories of an execution on its volumes.
+
+    Raises InvalidRequest for an execution that would work in, and then remove, the temporary
+    directory that all of them share.
+    """
     by_role = {volume.role: volume.container_path for volume in volumes}
     scratch = by_role[Role.SCRATCH]
-    return Places(
-        volumes=tuple(volumes),
-        working_directory=normal_path(f"{scratch}/{execution_id}"),
-        temporary_directory=by_role.get(Role.TMP) or normal_path(f"{scratch}/{Role.TMP}"),
-    )
+    working = normal_path(f"{scratch}/{execution_id}")
+    temporary = by_role.get(Role.TMP) or normal_path(f"{scratch}/{Role.TMP}")
+    if is_inside(temporary, working):
+        raise InvalidRequest(
+            f"the working directory of {execution_id!r} would hold the temporary directory",
+            field="demand_execution.execution_id",
+            value=execution_id,
+            mend="choose another execution id, or configure a tmp volume elsewhere",
+        )
+    return Places(volumes=tuple(volumes), working_directory=working, temporary_directory=temporary)
 
 
 def place_parameters(

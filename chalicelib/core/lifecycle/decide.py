@@ -153,18 +153,25 @@ def _look(run: Run, event: TimerFired) -> Decision:
     """The sweep came by, or a wake-up: everything owed, and the next look is put off."""
     if run.settled_at is not None:
         return Decision(run, ())
-    after = run
+    after = advance(_give_calls_up(run, event), event.at)
+    is_due = run.next_check_at is None or event.at >= run.next_check_at
+    if after is not run or is_due:
+        after = after.model_copy(update={"next_check_at": next_check_at(after, event.at)})
+    return Decision(after, owed(after, event.at))
+
+
+def _give_calls_up(run: Run, event: TimerFired) -> Run:
+    """Only a sweep that comes when it was due may: after a long sleep the call is tried first."""
+    late = timedelta(seconds=2 * run.plan.check_seconds)
+    if run.next_check_at is None or event.at > run.next_check_at + late:
+        return run
     for plan in run.plan.stages:
         stage = run.stage(plan.name)
         is_call = stage.status is StageStatus.RUNNING and not isinstance(plan.action, JobAction)
         if is_call and stage.begun_at and event.at >= stage.begun_at + CALL_LIFE:
             message = f"it could not be performed for {CALL_LIFE}"
-            after = jobs.fail_stage(after, plan.name, event.at, "call", message)
-    after = advance(after, event.at)
-    is_due = run.next_check_at is None or event.at >= run.next_check_at
-    if after is not run or is_due:
-        after = after.model_copy(update={"next_check_at": next_check_at(after, event.at)})
-    return Decision(after, owed(after, event.at))
+            run = jobs.fail_stage(run, plan.name, event.at, "call", message)
+    return run
 
 
 def _is_ours(run: Run, event: JobChanged) -> bool:

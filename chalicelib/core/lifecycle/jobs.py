@@ -21,6 +21,11 @@ INTENT_LIFE_SECONDS: Final = BATCH_REMEMBERS_ENDED_JOBS_SECONDS - 24 * 3600
 """After it nobody can tell any more whether the job ran: Batch may have forgotten it."""
 
 
+MAX_LOST_SUBMISSIONS: Final = 50
+"""Submissions of one attempt that nobody ever saw: more is a fault that trying again will not
+mend. On AWS, with a grace of 16 minutes each, this is half a day without an answer from Batch."""
+
+
 def is_wanted(run: Run, name: str) -> bool:
     """Whether the stage needs a (new) submission now; readiness is ``advance``'s business."""
     status = run.stage(name).status
@@ -77,6 +82,10 @@ def lose(run: Run, event: JobNotFound) -> Run:
             f"{job.submit_started_at.isoformat()} was never confirmed, and Batch forgets ended "
             "jobs after about a week; it is not submitted again"
         )
+        return fail_stage(run, job.stage, event.at, "lost", message)
+    lost = [each for each in run.jobs if each.stage == job.stage and each.is_absent]
+    if len(lost) >= MAX_LOST_SUBMISSIONS and is_wanted(run, job.stage):
+        message = f"{len(lost)} submissions in a row were never confirmed; it is given up"
         return fail_stage(run, job.stage, event.at, "lost", message)
     return run
 

@@ -51,6 +51,8 @@ class JobDefinition(Noun):
     secrets: dict[str, str] = {}
     """Environment name → ARN; the value never passes through us."""
     resource_requirements: tuple[dict[str, str], ...] = ()
+    retry_strategy: dict[str, Any] | None = None
+    """For jobs that others submit. None: one attempt, for the retries of our own jobs are ours."""
     tags: dict[str, str] = {}
 
 
@@ -103,6 +105,14 @@ class CleanUpPolicy(StrEnum):
     NEVER = "never"
 
 
+class RetryPolicy(StrEnum):
+    """How many times a failing stage may run: once, per stage, or out of one budget."""
+
+    NONE = "NONE"
+    STAGE = "STAGE"
+    GLOBAL = "GLOBAL"
+
+
 class StagePlan(Noun):
     """One named step."""
 
@@ -121,6 +131,9 @@ class Plan(Noun):
     """The parsed request and its options, as they were digested."""
     request_digest: str = ""
     """Same content, same digest: a repeated submission is told from a different one by it."""
+    retry_policy: RetryPolicy = RetryPolicy.NONE
+    """Only NONE is carried out so far; submissions cannot ask for another."""
+    max_attempts: int = Field(default=1, ge=1)
     clean_up: CleanUpPolicy = CleanUpPolicy.ON_SUCCESS
     outputs_from: str | None = None
     """The stage whose result's ``outputs`` become the run's."""

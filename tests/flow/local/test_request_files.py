@@ -211,3 +211,21 @@ def test_files_outside_of_requests_are_not_requests(bucket):
     (bucket.folder / "b.json").write_text('{"id": "r1"}')
     assert bucket.files.scan() == 0
     assert bucket.submit.documents == []
+
+
+def test_a_file_that_is_larger_than_any_request_is_refused_without_being_read(bucket):
+    path = bucket.folder / "requests" / "big.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.truncate(50 * 1024**3)  # sparse: reading it would take minutes
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    bucket.files.scan()
+    (entry,) = bucket.receipt("big.json")["versions"]
+    assert (entry["status"], entry["problem"]["status"]) == ("refused", 413)
+
+
+def test_what_is_no_file_is_no_request_and_stops_nobody(bucket):
+    (bucket.folder / "requests").mkdir(parents=True, exist_ok=True)
+    os.mkfifo(bucket.folder / "requests" / "pipe.json")
+    bucket.drop("a.json", {"id": "r1"})
+    assert bucket.files.scan() == 1
