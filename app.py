@@ -1,11 +1,61 @@
-"""Where Chalice finds the application: the routes come from ``chalicelib.web``.
+"""Where Chalice finds the application: REST comes from ``chalicelib.web``, events come in here.
 
-Event handlers (queues, Batch's state changes, objects in S3, the sweep) stand here and never
-move: ``chalice deploy`` does not update a function's handler.
+A handler hands on what came and decides nothing. Handlers stand here and never move: ``chalice
+deploy`` does not update a function's handler. What they listen to are names that the deployment
+sets in ``.chalice/config.json``, since Chalice asks for them when it imports this module.
+
+::
+
+    S3 "Object Created"      ─▶ on_object_created ─▶ a request file becomes runs, and a receipt
+    the submissions queue    ─▶ on_submission     ─▶ documents become runs, or dead letters
+    Batch "Job State Change" ─▶ on_job_change     ─▶ a run moves on
+    the wake queue           ─▶ on_wake           ─▶ a run is looked at
+    every minute             ─▶ on_sweep          ─▶ so is what no event was heard of
 """
 
 from __future__ import annotations
 
-from chalicelib.web.api import rest_app
+from typing import Any, Final
 
-app = rest_app()
+from chalice.app import CloudWatchEvent, Rate, SQSEvent
+
+from chalicelib import bootstrap
+from chalicelib.aws.inbound import created_pattern, job_pattern
+from chalicelib.settings import load_event_sources
+from chalicelib.web.api import deployed_app
+from chalicelib.web.logs import with_ids
+
+SOURCES: Final = load_event_sources()
+
+app = deployed_app()
+app.register_middleware(with_ids)
+
+
+@app.on_cw_event(created_pattern(SOURCES.requests_bucket), name="on_object_created")
+def on_object_created(event: CloudWatchEvent) -> None:
+    """Take in a request file that was dropped into the requests bucket."""
+    bootstrap.aws_home().on_object_created(event.to_dict())
+
+
+@app.on_sqs_message(queue=SOURCES.submissions_queue, batch_size=10, name="on_submission")
+def on_submission(event: SQSEvent) -> dict[str, Any] | None:
+    """Take in documents from the submissions queue."""
+    return bootstrap.aws_home().on_submissions(event.to_dict())
+
+
+@app.on_cw_event(job_pattern(SOURCES.prefix), name="on_job_change")
+def on_job_change(event: CloudWatchEvent) -> None:
+    """Tell a run how its job is."""
+    bootstrap.aws_home().on_job_change(event.to_dict())
+
+
+@app.on_sqs_message(queue=SOURCES.wake_queue, batch_size=10, name="on_wake")
+def on_wake(event: SQSEvent) -> dict[str, Any] | None:
+    """Look at runs whose time has come."""
+    return bootstrap.aws_home().on_wakes(event.to_dict())
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="on_sweep")
+def on_sweep(event: CloudWatchEvent) -> dict[str, int]:  # noqa: ARG001  (what Chalice calls with)
+    """Look at the runs that are due, and for request files that were missed."""
+    return bootstrap.aws_home().sweep()

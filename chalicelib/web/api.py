@@ -8,10 +8,11 @@ development server does.
 
 from __future__ import annotations
 
+import copy
 import threading
 from functools import cache
 
-from chalice.app import Chalice, Request
+from chalice.app import Chalice, IAMAuthorizer, Request
 
 from chalicelib.web import demand_routes, health_routes, run_routes
 from chalicelib.web.problems import as_problems
@@ -39,7 +40,7 @@ class Api(Chalice):
 
 @cache
 def rest_app() -> Api:
-    """Return the process's application. ``app.py`` adds the event handlers to the same one.
+    """Return the application of this machine: open to whoever the HTTP server lets in.
 
     Chalice is kept from the environment, where it would write AWS_EXECUTION_ENV for every job
     to inherit, and from standard output, which belongs to the command line.
@@ -48,4 +49,19 @@ def rest_app() -> Api:
     app.register_middleware(as_problems, "http")
     for blueprint in (demand_routes.routes, run_routes.routes, health_routes.routes):
         app.register_blueprint(blueprint)
+    return app
+
+
+def deployed_app() -> Api:
+    """Return an application for API Gateway: the same routes, each for signed callers only.
+
+    Every route there is gets the authorizer here, so that none can be forgotten. The routes of
+    ``rest_app`` stay as they are, for Chalice's local gateway cannot check a signature.
+    """
+    app = Api("falsework", configure_logs=False, env={})
+    app.register_middleware(as_problems, "http")
+    for path, methods in rest_app().routes.items():
+        for method, entry in methods.items():
+            app.routes[path][method] = copy.copy(entry)
+            app.routes[path][method].authorizer = IAMAuthorizer()
     return app

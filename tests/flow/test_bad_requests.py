@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from chalice.test import Client
 
-from app import app
 from chalicelib import bootstrap
 from chalicelib.settings import Settings, load
+from chalicelib.web.api import rest_app
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 TABLES = ("runs", "plans", "jobs", "definitions", "claims", "timers")
@@ -33,7 +33,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def client(root):
-    with Client(app) as client:
+    with Client(rest_app()) as client:
         yield client
 
 
