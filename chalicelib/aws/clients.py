@@ -35,20 +35,24 @@ by all its calls, and botocore calls the mode experimental (boto3 guide, "Retrie
 
 
 class Clients:
-    """The clients of one process. ``prepare`` is given every one of them when it is made."""
+    """The clients of one process. ``prepare`` is given every one of them when it is made.
+
+    ``session`` is boto3's; without one it is made for this, at the first client.
+    """
 
     def __init__(
         self,
         region: str,
         *,
         is_patient: bool = False,
+        session: Any = None,
         prepare: Callable[[Any], Any] = lambda client: client,
     ) -> None:
         self._region = region
         self._config = _WORKER if is_patient else _LAMBDA
         self._prepare = prepare
         self._lock = threading.RLock()
-        self._session: Any = None
+        self._session = session
         self._made: dict[str, Any] = {}
 
     def get(self, service: str) -> Any:
