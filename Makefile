@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEMO := .falsework-demo
 
-.PHONY: install demo test check format clean
+.PHONY: install demo test campaign check format clean
 
 install: $(INSTALLED)
 
@@ -23,6 +23,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/pytest -n auto --dist worksteal
+
+campaign: $(INSTALLED)
+	$(BIN)/pytest -n auto --dist worksteal -m campaign
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

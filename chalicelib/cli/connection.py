@@ -93,8 +93,7 @@ class Connection:
 def connect(settings: Settings) -> Connection:
     """Return the connection to the deployment, or to the embedded home of this process."""
     if settings.url:
-        sign = None if settings.token else _signature_of(settings.url)
-        return Connection(_Http(settings.url, settings.token, sign), is_remote=True)
+        return Connection(_Http(settings.url, settings.token), is_remote=True)
     open_home(settings)
     return Connection(Gateway(), is_remote=False)
 
@@ -118,7 +117,7 @@ def _signature_of(url: str) -> Sign | None:
 class _Http:
     """A deployment's address."""
 
-    def __init__(self, url: str, token: str, sign: Sign | None = None) -> None:
+    def __init__(self, url: str, token: str) -> None:
         is_here = is_loopback(_host_of(url))
         if token and url.startswith("http:") and not is_here:
             raise Complaint("the token would travel in clear text", field="url", value=url,
@@ -128,7 +127,7 @@ class _Http:
                             field="FALSEWORK_TOKEN", mend="copy it once more")  # fmt: skip
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._sign = sign
+        self._sign = None if token else _signature_of(url)
         self._opener = _opener(is_here=is_here)
 
     def request(

@@ -138,6 +138,18 @@ def test_the_largest_request_is_read(bucket):
     assert bucket.statuses("a.json") == ["accepted"]
 
 
+def test_a_file_of_many_has_a_result_for_each_line(bucket):
+    bucket.drop("a.jsonl", b'{"id": "r1"}\r\n\n{"id": "r2"\n{"id": "r3"}')
+    assert bucket.files.scan() == 1
+    (entry,) = bucket.receipt("a.jsonl")["versions"]
+    assert (entry["status"], entry["accepted"], entry["refused"]) == ("read", 2, 1)
+    assert [(line["line"], line.get("run_id")) for line in entry["lines"]] == [
+        (1, "r1"),
+        (3, None),
+        (4, "r3"),
+    ]
+
+
 def test_a_conflict_is_said(bucket):
     bucket.submit.trouble = [Conflict("run r1 exists already")]
     bucket.drop("a.json", {"id": "r1"})
