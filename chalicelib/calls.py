@@ -11,8 +11,9 @@ from typing import assert_never
 
 from pydantic import JsonValue, ValidationError
 
+from chalicelib.core.commands import WatchJob
 from chalicelib.core.errors import NotFound, Refused
-from chalicelib.core.events import JobChanged, OutcomeRead
+from chalicelib.core.events import JobChanged, JobNotFound, OutcomeRead
 from chalicelib.core.job_names import parse_job_name
 from chalicelib.core.plans.plan import (
     Action,
@@ -123,6 +124,13 @@ def submitted(run: Run, job: JobState, job_id: str, at: datetime) -> JobChanged:
         job_id=job_id,
         queue=job.queue,
         status=JobStatus.SUBMITTED,
+    )
+
+
+def forgotten(run_id: str, command: WatchJob, at: datetime) -> JobNotFound:
+    """Return the event for a job that the backend knew once and knows no more."""
+    return JobNotFound(
+        run_id=run_id, at=at, stage=command.stage, serial=command.serial, job_id=command.job_id
     )
 
 

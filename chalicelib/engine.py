@@ -85,9 +85,12 @@ def sweep(ports: Ports, *, limit: int = 100, everything: bool = False) -> int:
             watched += [(run_id, c) for c in decision.commands if isinstance(c, WatchJob)]
             others = [c for c in decision.commands if not isinstance(c, WatchJob)]
             _perform_all(decision.run, others, ports)
-    for event in _watch(watched, ports):
-        with _left_owed(event.run_id):
-            handle(event, ports)
+    for start in range(0, len(watched), BATCH_DESCRIBE_IDS):
+        some = watched[start : start + BATCH_DESCRIBE_IDS]
+        with _left_owed(f"{some[0][0]} and {len(some) - 1} more"):
+            for event in _watch(some, ports):
+                with _left_owed(event.run_id):
+                    handle(event, ports)
     return len(run_ids)
 
 
@@ -234,21 +237,9 @@ def _find(command: FindJob, run: Run, ports: Ports) -> list[Event]:
 
 
 def _watch(watched: list[tuple[str, WatchJob]], ports: Ports) -> Iterator[Event]:
-    """Ask how jobs are, a hundred at a time; one that is not known any more is reported so."""
-    for start in range(0, len(watched), BATCH_DESCRIBE_IDS):
-        some = watched[start : start + BATCH_DESCRIBE_IDS]
-        seen = {job.job_id: job for job in ports.jobs.describe([c.job_id for _, c in some])}
-        for run_id, command in some:
-            job = seen.get(command.job_id)
-            event = calls.job_changed(job, run_id, ports.clock()) if job else None
-            yield event or _forgotten(run_id, command, ports)
-
-
-def _forgotten(run_id: str, command: WatchJob, ports: Ports) -> JobNotFound:
-    return JobNotFound(
-        run_id=run_id,
-        at=ports.clock(),
-        stage=command.stage,
-        serial=command.serial,
-        job_id=command.job_id,
-    )
+    """Ask how up to a hundred jobs are; one that is not known any more is reported so."""
+    seen = {job.job_id: job for job in ports.jobs.describe([c.job_id for _, c in watched])}
+    for run_id, command in watched:
+        job = seen.get(command.job_id)
+        event = calls.job_changed(job, run_id, ports.clock()) if job else None
+        yield event or calls.forgotten(run_id, command, ports.clock())

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, Protocol
 
 from chalicelib.core import receipts as receipt
-from chalicelib.core.errors import FalseworkError, StaleRun, Unavailable
+from chalicelib.core.errors import FalseworkError, Misconfigured, StaleRun, Unavailable
 from chalicelib.core.json_documents import Line, read_document, read_lines
 from chalicelib.core.json_text import read_object, too_large
 from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
@@ -139,7 +139,7 @@ def _outcome(
 def _submitted(document: object, ports: Ports, submit: Submit) -> Entry:
     try:
         return receipt.accepted(submit(document, ports).id)
-    except (Unavailable, StaleRun):
+    except (Unavailable, StaleRun, Misconfigured):
         raise
     except FalseworkError as exc:
         return receipt.refused(exc)

@@ -70,10 +70,9 @@ class DroppedFiles:
         young = [listed for listed in stretch if self._is_due(listed)]
         if len(young) > LOOKED_AT:
             place = young[LOOKED_AT - 1].key
-        taken = sum(self._take_missed(listed) for listed in young[:LOOKED_AT])
-        if place != before:
+        if place != before:  # first: a file that this process dies of must not come every time
             self._bucket.put(_PLACE, place.encode())
-        return taken
+        return sum(self._take_missed(listed) for listed in young[:LOOKED_AT])
 
     def _is_due(self, listed: Listed) -> bool:
         age = self._ports.clock() - listed.modified_at

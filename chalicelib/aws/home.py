@@ -83,8 +83,11 @@ class AwsHome:
 
     def sweep(self) -> dict[str, int]:
         """Look at what is due, and for request files that were missed; return how many."""
-        runs = engine.sweep(self.ports, limit=SWEPT_RUNS)
-        return {"runs": runs, "request_files": self._files.sweep()}
+        try:
+            runs = engine.sweep(self.ports, limit=SWEPT_RUNS)
+        finally:  # what ails the runs must not keep request files waiting
+            files = self._files.sweep()
+        return {"runs": runs, "request_files": files}
 
     def _take_in(self, message: Message) -> None:
         part = read_part(message)

@@ -19,7 +19,7 @@ from chalicelib.aws.queues import Queue
 from chalicelib.aws.request_bucket import RequestBucket
 from chalicelib.aws.submissions import AT_ONCE
 from chalicelib.core import receipts as receipt
-from chalicelib.core.errors import NotFound
+from chalicelib.core.errors import NotFound, TooLarge
 from chalicelib.core.json_documents import in_groups, read_lines
 from chalicelib.core.noun import Noun
 from chalicelib.core.receipts import Entry
@@ -28,6 +28,10 @@ from chalicelib.request_files import RequestFile, Submit, answer_lines
 
 KEY: Final = "falsework_request_file_part"
 """The only key of such a message; no demand has it."""
+
+
+MOST_LINES: Final = 100_000
+"""Requests in one file: so many parts are sent within the time and memory of one Lambda."""
 
 
 class Part(Noun):
@@ -73,6 +77,8 @@ class RequestParts:
         count = 0
         for number, lines in enumerate(in_groups(read_lines(content), AT_ONCE), 1):
             count += len(lines)
+            if count > MOST_LINES:
+                return receipt.refused(_too_many(file))
             parts.append(
                 Part(
                     name=file.name,
@@ -100,6 +106,15 @@ class RequestParts:
             return
         answers = answer_lines(read_lines(content, part.first_line), self._ports, self._submit)
         self._bucket.put(_key(part), json.dumps(answers, indent=2).encode() + b"\n")
+
+
+def _too_many(file: RequestFile) -> TooLarge:
+    return TooLarge(
+        f"{file.name} holds more than {MOST_LINES} requests",
+        field="",
+        value=file.size_bytes,
+        mend="send it in several files",
+    )
 
 
 def _key(part: Part) -> str:

@@ -4,7 +4,7 @@
 
     command_line   the verbs and their flags; the last stop of every error
     ├── submitting  run, validate           ── watching (wait) ── showing (tables)
-    ├── asking      show, list, cancel, logs
+    ├── asking      show, why, list, cancel, logs
     ├── copying     put, get                (embedded only: through the object store)
     └── serving     serve, engine           (embedded only: the loop and the HTTP server)
     connection     one REST request, over HTTP or in process

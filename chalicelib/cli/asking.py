@@ -27,6 +27,16 @@ def show(arguments: argparse.Namespace) -> Exit:
     return Exit.SUCCESS
 
 
+def why(arguments: argparse.Namespace) -> Exit:
+    """``why RUN``: what it waits for, or why it ended so, and what to do; a line a sentence."""
+    told = connect(settings_of(arguments)).get(run_path(arguments.run, "/why"))
+    if arguments.json:
+        print(json.dumps(told, indent=2))
+    else:
+        print("\n".join(printable(sentence) for sentence in told["why"]))
+    return Exit.SUCCESS
+
+
 def list_(arguments: argparse.Namespace) -> Exit:
     """``list``: the newest runs, one a line."""
     page = _page(connect(settings_of(arguments)), arguments)

@@ -85,10 +85,11 @@ def _add_asking(verbs: Any) -> None:
     show = _verb(verbs, "show", asking.show, "show a run")
     listing = _verb(verbs, "list", asking.list_, "list runs, newest first")
     cancel = _verb(verbs, "cancel", asking.cancel, "cancel a run")
+    why = _verb(verbs, "why", asking.why, "say what a run waits for, or why it failed")
     logs = _verb(verbs, "logs", asking.logs, "print what a run's jobs wrote")
-    for verb in (show, cancel, logs):
+    for verb in (show, why, cancel, logs):
         verb.add_argument("run", metavar="RUN")
-    for verb in (show, listing):
+    for verb in (show, why, listing):
         verb.add_argument("--json", action="store_true", help="as the REST answer has it")
     listing.add_argument("--state", choices=[str(state) for state in RunState])
     listing.add_argument("--group")

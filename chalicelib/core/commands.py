@@ -6,6 +6,8 @@ when its submission's outcome is unknown is ``FindJob``: looking the name up.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import AwareDatetime
 
 from chalicelib.core.noun import Noun
@@ -49,12 +51,21 @@ class WatchJob(Noun):
     job_id: str
 
 
+class StopReason(StrEnum):
+    """Why we have a job stopped; Batch gives it back as the reason of the job's end."""
+
+    EXTRA_COPY = "an extra copy of a job of this run"
+    CANCELED = "the run was canceled"
+    STAGE_ENDED = "its stage has ended"
+    NO_RUN = "a job of a run that is no longer there"
+
+
 class StopJob(Noun):
     """End the job; nothing happens if it has ended already."""
 
     job_id: str
     queue: str
-    reason: str
+    reason: StopReason
 
 
 class ReadOutcome(Noun):

@@ -44,21 +44,23 @@ class Document(NamedTuple):
 
 def read_lines(content: bytes, first_number: int = 1) -> Iterator[Line]:
     """Yield the lines that are not blank."""
-    start = 0
-    for number, line in enumerate(content.split(b"\n"), first_number):
+    start, number = 0, first_number
+    while start < len(content):
+        end = content.find(b"\n", start)
+        line = content[start : end if end >= 0 else len(content)]
         if line.strip():
             yield Line(number, start, line)
-        start += len(line) + 1
+        start, number = start + len(line) + 1, number + 1
 
 
 def read_documents(content: bytes) -> list[Document]:
     """Return the documents, at least one."""
-    lines = list(islice(read_lines(content), 2))
-    if len(lines) == 2 and read_document(lines[0]).problem is None:
-        return [read_document(line) for line in read_lines(content)]
     try:
         value = read_value(content)
     except InvalidRequest as exc:
+        documents = [read_document(line) for line in read_lines(content)]
+        if any(document.problem is None for document in documents):
+            return documents
         return [Document(1, _text(content), None, exc)]
     if isinstance(value, list) and value:
         return [_element(number, element) for number, element in enumerate(value, 1)]

@@ -147,7 +147,10 @@ class RunError(Noun):
 
     stage: str | None
     cause: str
-    """One word: ``user``, ``refused``, ``lost``, ``worker``, ``call``, ``canceled``."""
+    """One word. A failed job's is that of ``core/failures.py``: ``user``, ``infrastructure``,
+    ``out_of_memory``, ``timeout``, ``canceled``, ``misconfigured``. Others are ``refused`` (the
+    backend does not take the job), ``lost`` (nobody knows what became of it), ``worker`` (our own
+    worker failed), ``call`` (a step of the engine did) and, without a stage, ``canceled``."""
     message: str
 
 

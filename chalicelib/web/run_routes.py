@@ -9,6 +9,7 @@ from chalice.app import Blueprint, Response
 from chalicelib import bootstrap, engine
 from chalicelib.core.events import CancelRequested
 from chalicelib.core.view import run_view, stages_view
+from chalicelib.core.why import why
 from chalicelib.web.answers import json_answer
 from chalicelib.web.problems import answered
 from chalicelib.web.queries import LogQuery, RunQuery, query_of
@@ -42,6 +43,15 @@ def show_run(run_id: str) -> Response:
 def show_stages(run_id: str) -> Response:
     """Answer the states of the run's stages, in their order."""
     return json_answer(stages_view(bootstrap.ports().runs.load(run_id)))
+
+
+@routes.route("/runs/{run_id}/why", methods=["GET"])
+@answered
+def explain_run(run_id: str) -> Response:
+    """Answer in sentences what the run waits for, or why it ended so, and what to do."""
+    ports = bootstrap.ports()
+    run = ports.runs.load(run_id)
+    return json_answer({"run": run.id, "state": run.state, "why": why(run, ports.clock())})
 
 
 @routes.route("/runs/{run_id}/logs", methods=["GET"])

@@ -141,15 +141,21 @@ def test_without_a_dead_letter_queue_the_message_stays_in_its_own(world):
     assert run_ids(world) == {"good"}
 
 
+def test_a_broken_first_line_takes_no_other_with_it(world):
+    lines = ['{"broken', json.dumps(a_request("good")), json.dumps(a_request("better"))]
+    world.submit_by_queue("\n".join(lines))
+    assert run_ids(world) == {"good", "better"}
+    assert [letter["body"] for letter, _ in letters(world)] == ['{"broken']
+
+
 def test_more_documents_than_one_message_may_hold_are_sent_on(world):
     lines = [json.dumps(a_request(f"e{number}")) for number in range(AT_ONCE + 1)]
-    world.submit_by_queue("\n".join(["{", *lines, "7"]))
     world.submit_by_queue("\n".join([*lines, "7"]))
     assert run_ids(world) == set()
     sent = [message["Body"] for message in world.received("submissions")]
     assert [len(body.splitlines()) for body in sent] == [AT_ONCE, 1]
     assert "\n".join(sent).splitlines() == lines
-    assert [(letter["number"], letter["body"]) for letter, _ in letters(world)][1:] == [
+    assert [(letter["number"], letter["body"]) for letter, _ in letters(world)] == [
         (AT_ONCE + 2, "7")
     ]
 

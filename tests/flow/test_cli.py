@@ -252,6 +252,7 @@ def test_a_bad_request_exits_2_with_one_clear_block(inside, verb, bad):
     ("words", "said"),
     [
         (["show", "nope"], "nope"),
+        (["why", "nope"], "nope"),
         (["logs", "nope"], "nope"),
         (["cancel", "nope"], "nope"),
         (["run", "missing.json"], "No such file"),
@@ -299,6 +300,28 @@ def test_runs_are_shown_and_listed(here):
     assert "state    SUCCESS" in falsework("show", "e1", cwd=here).stdout
     assert _show(here, "e1")["state"] == "SUCCESS"
     assert "==> execute (falsework-" in falsework("logs", "e1", cwd=here).stdout
+
+
+def test_why_a_run_failed_is_told_in_lines_and_as_json(here):
+    falsework("run", "-", "--wait", stdin=shell_demand("e1", "exit 7"), cwd=here)
+    done = falsework("why", "e1", cwd=here)
+    lines = done.stdout.splitlines()
+    assert (done.returncode, lines[0], lines[2]) == (
+        0,
+        "The run failed in stage execute: the command ran and failed (exit code 7).",
+        "Look at what it wrote: falsework logs e1 --stage execute",
+    )
+    told = json.loads(falsework("why", "e1", "--json", cwd=here).stdout)
+    assert told == {"run": "e1", "state": "ERROR", "why": lines}
+
+
+@pytest.mark.parametrize("words", [("why", "e1"), ("why", "e1", "--json")], ids=["text", "json"])
+def test_why_cannot_steer_the_terminal(inside, monkeypatch, words):
+    told = {"run": "e1", "state": "ERROR", "why": ["it said \x1b[31mred\nand more"]}
+    monkeypatch.setattr("chalicelib.cli.connection.Connection.get", lambda *_: told)
+    code, out, _ = inside(*words)
+    assert (code, "\x1b" in out) == (0, False)
+    assert len(out.splitlines()) == (1 if len(words) == 2 else 7)
 
 
 def test_folders_are_put_and_got_whole(here):

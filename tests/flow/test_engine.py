@@ -164,6 +164,19 @@ def test_one_runs_trouble_does_not_keep_the_sweep_from_the_others(world):
     assert world.runs.load("e2").stage("stage-in").status is StageStatus.COMPLETE
 
 
+def test_a_batch_that_does_not_answer_keeps_no_other_run_from_the_sweep(world):
+    world.submit(a_demand())
+    world.batch.finish()
+
+    def down(_ids: Any) -> Any:
+        raise Unavailable("throttled")
+
+    alter(world, "jobs", describe=down)
+    world.pass_time()
+    assert engine.sweep(world.ports) == 1
+    assert world.runs.load("e1").stage("stage-in").status is StageStatus.RUNNING
+
+
 def test_a_save_that_loses_every_time_gives_up_and_says_so(world):
     world.submit(a_demand())
     save = world.runs.save

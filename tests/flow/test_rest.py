@@ -187,6 +187,21 @@ def test_logs_are_text_and_an_unknown_stage_is_not_found(http):
     _problem(http.get("/runs/e1/logs?tail=5"), 400)
 
 
+def test_why_a_run_waits_and_why_it_ended_is_told_in_sentences(http):
+    _post(http, "/demand-executions", shell_demand("e1", "true"))
+    waiting = http.get("/runs/e1/why")
+    assert waiting.status_code == 200
+    document = waiting.json_body
+    assert (document["run"], document["state"], set(document)) == (
+        "e1", "RUNNING", {"run", "state", "why"}
+    )  # fmt: skip
+    assert document["why"][0].startswith("Stage execute: job falsework-")
+    http.post("/runs/e1/cancel", headers=JSON)
+    ended = http.get("/runs/e1/why").json_body
+    assert ended["state"] == "CANCELED"
+    assert ended["why"][0].startswith("The run was canceled by a request")
+
+
 def test_a_cancel_is_accepted_and_accepted_again_while_it_is_carried_out(http):
     _post(http, "/demand-executions", shell_demand("e1", "true"))
     for _ in range(2):
@@ -200,7 +215,7 @@ def test_an_ended_run_cannot_be_canceled(http, home, state):
     assert state in _problem(http.post("/runs/r001/cancel", headers=JSON), 409)["detail"]
 
 
-@pytest.mark.parametrize("path", ["", "/stages", "/logs"])
+@pytest.mark.parametrize("path", ["", "/stages", "/why", "/logs"])
 @pytest.mark.parametrize("run_id", ["nope", "..", "%00", "a" * 3000, "%F0%9F%98%80"])
 def test_a_run_that_does_not_exist_is_not_found(http, run_id, path):
     _problem(http.get(f"/runs/{run_id}{path}"), 404)

@@ -270,6 +270,22 @@ class TestJobs:
         assert list(statuses(run).values()) == ["COMPLETE"] * 3 + ["ERROR"] + ["CREATED"] * 2
         assert run.settled_at == at(5)
 
+    @pytest.mark.parametrize(
+        ("exit_code", "reason", "cause"),
+        [
+            (3, "Essential container in task exited", "user"),
+            (None, "Host EC2 (instance i-1) terminated.", "infrastructure"),
+            (137, "OutOfMemoryError: Container killed due to memory usage", "out_of_memory"),
+            (137, "Job attempt duration exceeded timeout", "timeout"),
+            (None, "CannotPullContainerError: manifest unknown", "misconfigured"),
+        ],
+        ids=["user", "infrastructure", "out_of_memory", "timeout", "misconfigured"],
+    )
+    def test_the_cause_of_a_failed_job_says_whose_fault_it_was(self, exit_code, reason, cause):
+        told = {"ended_attempts": 1, "exit_code": exit_code, "reason": reason}
+        run = decide(a_run(until="execute"), seen("job-2", JobStatus.FAILED, 2, **told)).run
+        assert (run.error.cause, type(run.error.cause)) == (cause, str)
+
     def test_a_second_job_of_the_name_is_stopped_and_moves_nothing(self):
         run, commands = decide(a_run(until="execute"), seen("copy", JobStatus.RUNNING, 2))
         assert [c.job_id for c in commands] == ["copy"]
@@ -289,16 +305,37 @@ class TestJobs:
         assert (run.state, run.settled_at) == (RunState.SUCCESS, None)
         assert run.next_check_at is not None
 
-    @pytest.mark.parametrize("told", [{"uid": "z" * 20}, {"serial": 99}])
-    def test_a_job_of_a_run_that_had_this_id_before_is_only_stopped(self, told):
+    def test_a_job_of_ours_with_an_unknown_serial_is_only_stopped(self):
         run = a_run(until="execute")
-        event = seen("other", JobStatus.RUNNING, 2).model_copy(update=told)
-        decision = decide(run, event)
+        decision = decide(run, seen("other", JobStatus.RUNNING, 99))
         assert decision.run is run
         assert [c.job_id for c in decision.commands] == ["other"]
 
+    def test_a_job_of_another_run_of_this_id_is_left_alone(self):
+        run = a_run(until="execute")
+        event = seen("other", JobStatus.RUNNING, 2, uid="z" * 20)
+        assert decide(run, event) == (run, ())
+
+    def test_a_young_job_that_is_not_shown_yet_is_not_lost(self):
+        run = a_run(until="execute")
+        event = JobNotFound(run_id="r1", at=at(GRACE), stage="execute", serial=2, job_id="job-2")
+        assert decide(run, event).run is run
+
+    def test_a_job_that_was_given_up_and_shows_itself_is_stopped(self):
+        gone = JobNotFound(run_id="r1", at=at(99), stage="execute", serial=2, job_id="job-2")
+        run = decide(a_run(until="execute"), gone).run
+        assert run.settled_at is not None
+        run, commands = decide(run, seen("job-2", JobStatus.RUNNING, 2, at=at(100)))
+        assert [c.job_id for c in commands] == ["job-2"]
+        assert run.settled_at is None
+
+    def test_what_is_said_of_a_failure_is_cut_to_what_a_run_has_room_for(self):
+        event = seen("job-2", JobStatus.FAILED, 2, ended_attempts=1, reason="x" * 500_000)
+        run = decide(a_run(until="execute"), event).run
+        assert len(run.model_dump_json(exclude={"plan"})) < 20_000
+
     def test_a_forgotten_job_ends_the_run_in_words(self):
-        event = JobNotFound(run_id="r1", at=at(9), stage="execute", serial=2, job_id="job-2")
+        event = JobNotFound(run_id="r1", at=at(99), stage="execute", serial=2, job_id="job-2")
         run = decide(a_run(until="execute"), event).run
         assert (run.state, run.error.cause) == (RunState.ERROR, "lost")
         assert "no longer knows the job" in run.error.message
@@ -322,6 +359,27 @@ class TestWorkers:
         run = self.read(self.ended().run, holder_job_id="job-1").run
         assert (run.state, run.error.cause) == (RunState.ERROR, "worker")
         assert "without its result document" in run.error.message
+
+    @pytest.mark.parametrize(
+        ("exit_code", "reason", "cause"),
+        [
+            (1, "Essential container in task exited", "worker"),
+            (137, "OutOfMemoryError: Container killed due to memory usage", "worker"),
+            (None, "Host EC2 (instance i-1) terminated.", "infrastructure"),
+        ],
+        ids=["its-own-fault", "its-memory", "its-host"],
+    )
+    def test_a_failure_without_a_document_is_the_workers_or_its_hosts(
+        self, exit_code, reason, cause
+    ):
+        told = {"ended_attempts": 1, "exit_code": exit_code, "reason": reason}
+        run = decide(a_run(until="stage-in"), seen("job-1", JobStatus.FAILED, 1, **told)).run
+        assert self.read(run, holder_job_id="job-1").run.error.cause == cause
+
+    def test_a_worker_that_is_forgotten_and_left_nothing_is_lost(self):
+        gone = JobNotFound(run_id="r1", at=at(99), stage="stage-in", serial=1, job_id="job-1")
+        run = decide(a_run(until="stage-in"), gone).run
+        assert self.read(run).run.error.cause == "lost"
 
     def test_the_document_counts_even_if_the_container_was_lost_afterwards(self):
         run = a_run(until="stage-in")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final, NamedTuple, assert_never
 
-from chalicelib.core.commands import Command, StopJob, SubmitJob, WakeAt
+from chalicelib.core.commands import Command, StopJob, StopReason, SubmitJob, WakeAt
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.events import (
     CallEnded,
@@ -118,7 +118,7 @@ def _refuse(run: Run, event: SubmissionRefused) -> Run:
     job = run.job(event.stage)
     if job is None or job.serial != event.serial or job.job_id is not None or job.has_ended:
         return run
-    run = jobs.replace_job(run, job, is_absent=True, reason=event.message)
+    run = jobs.replace_job(run, job, is_absent=True, reason=jobs.shortened(event.message))
     if run.stage(event.stage).status is not StageStatus.RUNNING:
         return run
     return jobs.fail_stage(run, event.stage, event.at, "refused", event.message)
@@ -175,15 +175,17 @@ def _give_calls_up(run: Run, event: TimerFired) -> Run:
 
 
 def _is_ours(run: Run, event: JobChanged) -> bool:
-    """Serials are the run's own: one that it never gave is of a run that had its id before."""
+    """Serials are the run's own; one that it does not know was given in a life that was lost."""
     return event.uid == run.uid and any(job.serial == event.serial for job in run.jobs)
 
 
 def _stop_stray(run: Run, event: JobChanged) -> Decision:
-    if event.status in ENDED_JOBS:
+    """Another uid is another run: of another deployment in the same account, which bears the same
+    id, or one that this run replaced. Its jobs are not ours to stop."""
+    if event.uid != run.uid or event.status in ENDED_JOBS:
         return Decision(run, ())
-    reason = "a job of a run that is no longer there"
-    return Decision(run, (StopJob(job_id=event.job_id, queue=event.queue, reason=reason),))
+    stop = StopJob(job_id=event.job_id, queue=event.queue, reason=StopReason.NO_RUN)
+    return Decision(run, (stop,))
 
 
 def _granted(before: Run, after: Run, event: Event) -> tuple[Command, ...]:

@@ -13,9 +13,18 @@ from typing import Any, Final
 from chalicelib.core.events import JobChanged, JobNotFound, OutcomeRead, SubmissionStarted
 from chalicelib.core.job_names import job_name
 from chalicelib.core.lifecycle import stages
+from chalicelib.core.lifecycle.endings import cause_of, how_it_ended
 from chalicelib.core.limits import BATCH_REMEMBERS_ENDED_JOBS_SECONDS
 from chalicelib.core.plans.plan import JobAction
-from chalicelib.core.run import JobState, JobStatus, Run, RunError, StageStatus, rank
+from chalicelib.core.run import (
+    MESSAGE_CHARACTERS,
+    JobState,
+    JobStatus,
+    Run,
+    RunError,
+    StageStatus,
+    rank,
+)
 
 INTENT_LIFE_SECONDS: Final = BATCH_REMEMBERS_ENDED_JOBS_SECONDS - 24 * 3600
 """After it nobody can tell any more whether the job ran: Batch may have forgotten it."""
@@ -70,10 +79,10 @@ def lose(run: Run, event: JobNotFound) -> Run:
     job = _by_serial(run, event.stage, event.serial, event.job_id)
     if job is None or job.has_ended:
         return run
-    if event.job_id is not None:
-        return _forget(run, job, event.at)
     if event.at < grace_ends_at(run, job):
         return run
+    if event.job_id is not None:
+        return _forget(run, job, event.at)
     run = replace_job(run, job, is_absent=True, is_own=False)
     too_late = job.submit_started_at + timedelta(seconds=INTENT_LIFE_SECONDS)
     if event.at >= too_late and is_wanted(run, job.stage):
@@ -107,7 +116,7 @@ def read(run: Run, event: OutcomeRead) -> Run:
         return stages.complete(run, job.stage, event.at, event.result)
     if event.error is not None:
         return fail_stage(run, job.stage, event.at, "worker", event.error)
-    return fail_stage(run, job.stage, event.at, "worker", _how_it_ended(job))
+    return fail_stage(run, job.stage, event.at, cause_of(job, is_worker=True), how_it_ended(job))
 
 
 def replace_job(run: Run, job: JobState, **changes: Any) -> Run:
@@ -118,10 +127,16 @@ def replace_job(run: Run, job: JobState, **changes: Any) -> Run:
 
 def fail_stage(run: Run, name: str, at: datetime, cause: str, message: str) -> Run:
     """End the stage in ERROR; the first failure of a run that is not closing is the run's."""
+    message = message[:MESSAGE_CHARACTERS]
     run = stages.fail(run, name, at, message)
     if run.error is not None or run.is_terminal:
         return run
     return run.model_copy(update={"error": RunError(stage=name, cause=cause, message=message)})
+
+
+def shortened(reason: str | None) -> str | None:
+    """Return what the backend said, cut to what a run has room for."""
+    return None if reason is None else reason[:MESSAGE_CHARACTERS]
 
 
 def _known(run: Run, event: JobChanged) -> JobState | None:
@@ -168,7 +183,9 @@ def _move(run: Run, job: JobState, event: JobChanged) -> tuple[Run, JobState]:
             include={"ended_attempts", "exit_code", "reason", "log_stream", "started_at"}
         )
         kept = {name: value for name, value in told.items() if value is not None}
-        changes |= {"status": event.status, "stopped_at": event.stopped_at, **kept}
+        # A job that was believed to be gone and shows itself is there, and must end.
+        now = {"status": event.status, "stopped_at": event.stopped_at, "is_absent": False}
+        changes |= {**now, **kept, "reason": shortened(kept.get("reason", job.reason))}
     if not changes:
         return run, job
     run = replace_job(run, job, **changes)
@@ -184,7 +201,7 @@ def _end_stage_of(run: Run, job: JobState, at: datetime) -> Run:
     if job.status is JobStatus.SUCCEEDED:
         return stages.complete(run, job.stage, at, {"exit_code": job.exit_code or 0})
     if job.status is JobStatus.FAILED:
-        return fail_stage(run, job.stage, at, "user", _how_it_ended(job))
+        return fail_stage(run, job.stage, at, cause_of(job), how_it_ended(job))
     return run
 
 
@@ -231,10 +248,3 @@ def _remember_holder(run: Run, job: JobState, event: OutcomeRead) -> Run:
         }
     )
     return run.model_copy(update={"jobs": (*run.jobs, extra)})
-
-
-def _how_it_ended(job: JobState) -> str:
-    if job.status is JobStatus.SUCCEEDED:
-        return f"job {job.name} ended without its result document"
-    code = "" if job.exit_code is None else f" with exit code {job.exit_code}"
-    return f"job {job.name} failed{code}" + (f": {job.reason}" if job.reason else "")

@@ -17,6 +17,7 @@ from chalicelib.core.commands import (
     ReadOutcome,
     StartJob,
     StopJob,
+    StopReason,
     WatchJob,
 )
 from chalicelib.core.lifecycle.advance import ready
@@ -41,13 +42,13 @@ def _stops(run: Run) -> Iterator[Command]:
             yield StopJob(job_id=job.job_id, queue=job.queue, reason=why)
 
 
-def _why_stop(run: Run, job: JobState) -> str:
+def _why_stop(run: Run, job: JobState) -> StopReason | None:
     if not job.is_own:
-        return "an extra copy of a job of this run"
+        return StopReason.EXTRA_COPY
     if run.stage(job.stage).status is not StageStatus.RUNNING:
         is_canceled = run.state is RunState.CANCELED
-        return "the run was canceled" if is_canceled else "its stage has ended"
-    return ""
+        return StopReason.CANCELED if is_canceled else StopReason.STAGE_ENDED
+    return None
 
 
 def _calls(run: Run) -> Iterator[Command]:

@@ -1,0 +1,30 @@
+"""How a job ended, in a word for programs and in a sentence for people. Decides nothing."""
+
+from __future__ import annotations
+
+from chalicelib.core.failures import Failure, classify
+from chalicelib.core.run import JobState, JobStatus
+
+
+def cause_of(job: JobState, *, is_worker: bool = False) -> str:
+    """Return the word for RunError.cause.
+
+    A worker is our own: what it did wrong is not the user's to mend, so that only the fault of
+    the infrastructure is told apart.
+    """
+    if job.is_absent:
+        return "lost"
+    if job.status is JobStatus.SUCCEEDED:
+        return "worker"
+    failure = classify(job.exit_code, job.reason)
+    if is_worker and failure is not Failure.INFRASTRUCTURE:
+        return "worker"
+    return failure.value
+
+
+def how_it_ended(job: JobState) -> str:
+    """Return the sentence for RunError.message and for the stage's history."""
+    if job.status is JobStatus.SUCCEEDED:
+        return f"job {job.name} ended without its result document"
+    code = "" if job.exit_code is None else f" with exit code {job.exit_code}"
+    return f"job {job.name} failed{code}" + (f": {job.reason}" if job.reason else "")
