@@ -42,13 +42,6 @@ def a_job(arn: str, **fields: object) -> JobRequest:
 # --- definitions
 
 
-def test_the_same_content_is_found_again(jobs, opener):
-    arn = jobs.define(a_definition())
-    assert arn == f"{ARN}dev-x:1"
-    assert jobs.define(a_definition()) == arn
-    assert opener.open().jobs.define(a_definition()) == arn
-
-
 def test_another_content_is_the_next_revision_and_the_old_one_stays(jobs):
     first = jobs.define(a_definition())
     assert jobs.define(a_definition(command=("false",))) == f"{ARN}dev-x:2"
@@ -105,14 +98,6 @@ def test_two_jobs_may_bear_one_name_and_are_found_newest_first(jobs, arn):
     assert [seen.job_id for seen in found] == ids[::-1]
 
 
-@pytest.mark.parametrize(
-    "name", ["falsework-job", "falsework-job-11", "Falsework-Job-1", "falsework*", "%", ""]
-)
-def test_only_the_exact_name_is_found(jobs, arn, name):
-    jobs.submit(a_job(arn))
-    assert jobs.find("default", name) == ()
-
-
 def test_a_queue_is_found_by_its_arn_too_and_an_unknown_one_holds_nothing(jobs, arn):
     queue = "arn:aws:batch:us-east-1:000000000000:job-queue/default"
     job_id = jobs.submit(a_job(arn, queue=queue))
@@ -120,21 +105,10 @@ def test_a_queue_is_found_by_its_arn_too_and_an_unknown_one_holds_nothing(jobs, 
     assert jobs.find("other", "falsework-job-1") == ()
 
 
-def test_unknown_ids_are_left_out(jobs, arn):
-    job_id = jobs.submit(a_job(arn))
-    assert [seen.job_id for seen in jobs.describe(["no", job_id, "nor this"])] == [job_id]
-    assert jobs.describe([]) == ()
-    assert jobs.describe(["x"] * 100) == ()
-
-
 def exact_environment(total: int) -> dict[str, str]:
     """Return one variable with which the overrides have that many bytes as JSON."""
     overrides = {"environment": [{"name": "A", "value": ""}], "resourceRequirements": []}
     return {"A": "x" * (total - len(json.dumps(overrides, separators=(",", ":"))))}
-
-
-def test_overrides_of_8192_bytes_are_taken(jobs, arn):
-    assert jobs.submit(a_job(arn, environment=exact_environment(8192)))
 
 
 @pytest.mark.parametrize(
@@ -179,10 +153,3 @@ def test_stopping_what_is_unknown_or_ended_changes_nothing(jobs, arn):
     jobs.stop(job_id, "second")
     jobs.stop("nobody", "third")
     assert jobs.describe([job_id]) == before
-
-
-@pytest.mark.parametrize(
-    "stream", ["", "unknown", "../../falsework.db", "00000000-0000-4000-8000-000000000000"]
-)
-def test_an_unknown_log_is_empty(jobs, arn, stream):
-    assert jobs.log(stream, 100) == b""

@@ -28,6 +28,7 @@ from chalicelib.core.events import (
 )
 from chalicelib.core.lifecycle import jobs, stages
 from chalicelib.core.lifecycle.advance import advance, next_check_at, ready
+from chalicelib.core.lifecycle.endings import shortened
 from chalicelib.core.lifecycle.owed import owed, prompt
 from chalicelib.core.plans.plan import CleanUpPolicy, JobAction
 from chalicelib.core.run import ENDED_JOBS, Run, RunError, RunState, Stage, StageStatus
@@ -118,7 +119,7 @@ def _refuse(run: Run, event: SubmissionRefused) -> Run:
     job = run.job(event.stage)
     if job is None or job.serial != event.serial or job.job_id is not None or job.has_ended:
         return run
-    run = jobs.replace_job(run, job, is_absent=True, reason=jobs.shortened(event.message))
+    run = jobs.replace_job(run, job, is_absent=True, reason=shortened(event.message))
     if run.stage(event.stage).status is not StageStatus.RUNNING:
         return run
     return jobs.fail_stage(run, event.stage, event.at, "refused", event.message)

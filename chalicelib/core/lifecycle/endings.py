@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.core.failures import Failure, classify
-from chalicelib.core.run import JobState, JobStatus
+from chalicelib.core.run import MESSAGE_CHARACTERS, JobState, JobStatus
 
 
 def cause_of(job: JobState, *, is_worker: bool = False) -> str:
@@ -28,3 +28,8 @@ def how_it_ended(job: JobState) -> str:
         return f"job {job.name} ended without its result document"
     code = "" if job.exit_code is None else f" with exit code {job.exit_code}"
     return f"job {job.name} failed{code}" + (f": {job.reason}" if job.reason else "")
+
+
+def shortened(reason: str | None) -> str | None:
+    """Return what the backend said, cut to what a run has room for."""
+    return None if reason is None else reason[:MESSAGE_CHARACTERS]

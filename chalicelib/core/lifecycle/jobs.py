@@ -13,7 +13,7 @@ from typing import Any, Final
 from chalicelib.core.events import JobChanged, JobNotFound, OutcomeRead, SubmissionStarted
 from chalicelib.core.job_names import job_name
 from chalicelib.core.lifecycle import stages
-from chalicelib.core.lifecycle.endings import cause_of, how_it_ended
+from chalicelib.core.lifecycle.endings import cause_of, how_it_ended, shortened
 from chalicelib.core.limits import BATCH_REMEMBERS_ENDED_JOBS_SECONDS
 from chalicelib.core.plans.plan import JobAction
 from chalicelib.core.run import (
@@ -132,11 +132,6 @@ def fail_stage(run: Run, name: str, at: datetime, cause: str, message: str) -> R
     if run.error is not None or run.is_terminal:
         return run
     return run.model_copy(update={"error": RunError(stage=name, cause=cause, message=message)})
-
-
-def shortened(reason: str | None) -> str | None:
-    """Return what the backend said, cut to what a run has room for."""
-    return None if reason is None else reason[:MESSAGE_CHARACTERS]
 
 
 def _known(run: Run, event: JobChanged) -> JobState | None:
