@@ -4,8 +4,8 @@ Afterwards the message that got no answer is delivered again, as SQS does, and t
 However it died, the run ends in SUCCESS and Batch accepted every job exactly once. That is the
 crash matrix of ``test_crashes.py`` once more, a layer further down: botocore's hooks count calls.
 
-Each death costs a second on moto. Unless asked for the campaign, the calls are sampled: those that
-submit jobs and every seventh of the others, and where events are lost, a third of that.
+Each death costs a second on moto. Where all events are lost only the campaign takes every call;
+otherwise those that submit jobs and every seventh of the others are taken.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from tests.flow.aws_worlds import AwsWorld, a_request, assert_succeeded, aws_acc
 from tests.flow.worlds import Killed
 
 ENOUGH_ROUNDS = 12
-CAMPAIGN = pytest.param(True, marks=pytest.mark.campaign, id="all calls")
-SAMPLE = pytest.param(False, id="a sample")
+WAYS = [
+    pytest.param(False, True, id="events arrive"),
+    pytest.param(True, False, id="events are lost, a sample of the calls"),
+    pytest.param(True, True, id="events are lost", marks=pytest.mark.campaign),
+]
 
 
 @pytest.fixture
@@ -52,17 +55,15 @@ def live(world: AwsWorld, run_id: str, *, is_lossy: bool):
     return world.run(run_id)
 
 
-def sampled(trace, *, is_whole, is_lossy):
+def sampled(trace, *, is_whole):
     """Yield the calls to die at, counted from 1, and what they are."""
     every = [(at, name) for at, name in enumerate(trace, 1)]
     if is_whole:
         return every
-    chosen = [call for call in every if call[0] % 7 == 2 or call[1] == "batch.SubmitJob"]
-    return chosen[:: 3 if is_lossy else 1]
+    return [call for call in every if call[0] % 7 == 2 or call[1] == "batch.SubmitJob"]
 
 
-@pytest.mark.parametrize("is_whole", [SAMPLE, CAMPAIGN])
-@pytest.mark.parametrize("is_lossy", [False, True], ids=["events arrive", "events are lost"])
+@pytest.mark.parametrize(("is_lossy", "is_whole"), WAYS)
 @pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
 def test_a_run_survives_death_at_any_call(world, is_after, is_lossy, is_whole):
     live(world, "warm", is_lossy=is_lossy)
@@ -70,7 +71,7 @@ def test_a_run_survives_death_at_any_call(world, is_after, is_lossy, is_whole):
     assert_succeeded(world, live(world, "dry", is_lossy=is_lossy))
     trace = world.dying.trace
     assert len(trace) > 70
-    for at, name in sampled(trace, is_whole=is_whole, is_lossy=is_lossy):
+    for at, name in sampled(trace, is_whole=is_whole):
         world.dying.reset(at, is_after=is_after)
         where = f"call {at}, {name}"
         run = live(world, f"run{at}", is_lossy=is_lossy)
