@@ -58,6 +58,7 @@ class AwsHome:
         self._parts = RequestParts(ports, bucket, submissions_queue, intake.submit)
         self._files = DroppedFiles(ports, bucket, self._parts.split, intake.submit)
         self._submissions = Submissions(ports, submissions_queue, dead_letters, intake.submit)
+        self._dead_letters = dead_letters
         self._is_reported = settings.reports_batch_item_failures
 
     def on_object_created(self, event: Mapping[str, Any]) -> None:
@@ -79,7 +80,9 @@ class AwsHome:
 
     def on_wakes(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
         """Look at the runs whose time has come; the same answer as ``on_submissions``."""
-        return self._each(event, lambda message: take_wake(message, self.ports))
+        return self._each(
+            event, lambda message: take_wake(message, self.ports, self._dead_letters)
+        )
 
     def sweep(self) -> dict[str, int]:
         """Look at what is due, and for request files that were missed; return how many."""

@@ -135,12 +135,15 @@ def test_an_events_ids_are_found(name, ids):
 
 
 @pytest.mark.parametrize("body", ["", "x", "[]", "{}", '{"run_id": ""}', '{"run_id": 1}', "null"])
-def test_what_is_no_wake_up_call_is_left(world, body):
+def test_what_is_no_wake_up_call_goes_to_the_dead_letters_with_its_reason(world, body):
     with pytest.raises(InvalidRequest):
         read_wake(body)
     event = sample("sqs-wake")
     event["Records"][0]["body"] = body
     assert world.invoke("on_wake", event) is None
+    (letter,) = [json.loads(message["Body"]) for message in world.received("dead")]
+    assert letter["body"] == body
+    assert letter["reason"]["detail"]
 
 
 @pytest.mark.parametrize("detail", [None, {}, {"bucket": "x"}, {"bucket": {"name": "requests"}}])
