@@ -12,13 +12,13 @@ It is no wall against hostile code: the rest of the host is there.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from chalicelib.core.errors import Refused
+from chalicelib.local.probe import succeeds
 
 _PROBE_SECONDS = 20
 
@@ -34,18 +34,7 @@ class Bind(NamedTuple):
 @cache
 def works(program: str) -> bool:
     """Return whether a sandbox can be made here: kernels and containers may forbid it."""
-    probe = [*sandbox_argv(program, ()), "true"]
-    try:
-        done = subprocess.run(
-            probe,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PROBE_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+    return succeeds([*sandbox_argv(program, ()), "true"], _PROBE_SECONDS)
 
 
 def sandbox_argv(program: str, binds: Sequence[Bind]) -> list[str]:

@@ -13,7 +13,6 @@ this installation. No shell has a part in any of this; the command is an argumen
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -25,6 +24,7 @@ from chalicelib.core.site import Site
 from chalicelib.local import bubblewrap
 from chalicelib.local.bubblewrap import Bind
 from chalicelib.local.folders import Folders
+from chalicelib.local.probe import succeeds
 from chalicelib.settings import HostEnvironment, Runner
 
 Mode = Literal["bubblewrap", "host", "docker"]
@@ -173,15 +173,4 @@ def _has_docker(host: HostEnvironment) -> bool:
 
 @cache
 def _answers(program: str) -> bool:
-    command = [program, "version", "--format", "{{.Server.Version}}"]
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_DAEMON_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+    return succeeds([program, "version", "--format", "{{.Server.Version}}"], _DAEMON_SECONDS)
