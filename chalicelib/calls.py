@@ -56,6 +56,8 @@ def job_request(run: Run, job: JobState) -> JobRequest:
     """Return what to submit for the intent ``job``: all from the saved run, nothing fresh."""
     action = run.plan.stage(job.stage).action
     assert isinstance(action, JobAction)  # noqa: S101 -- only job stages have jobs
+    if job.is_preparation and action.preparation is not None:
+        action = action.preparation
     command = action.command
     if command is not None and action.unsaved_argument and not _has_saved(run):
         command = (*command, action.unsaved_argument)

@@ -157,8 +157,8 @@ def _perform(command: Command, run: Run, ports: Ports) -> Iterable[Event]:  # no
             return _find(command, run, ports)
         case WatchJob():
             return _watch([(run.id, command)], ports)
-        case StopJob(job_id=job_id, reason=reason):
-            ports.jobs.stop(job_id, reason)
+        case StopJob():
+            _stop(command, run, ports)
             return []
         case ReadOutcome(stage=stage):
             job = run.job(stage)
@@ -182,6 +182,7 @@ def _make_call(command: MakeCall, run: Run, ports: Ports) -> list[Event]:
             at=ports.clock(),
             stage=command.stage,
             attempt=command.attempt,
+            generation=command.generation,
             result=result,
             error=error,
         )
@@ -190,11 +191,27 @@ def _make_call(command: MakeCall, run: Run, ports: Ports) -> list[Event]:
 
 def _start(command: StartJob, run: Run, ports: Ports) -> list[Event]:
     """Before the intent comes the pace: refused, the start stays owed, and a timer reminds us."""
-    now = ports.clock()
-    if not ports.pace.admit(now):
-        ports.timers.wake(run.id, now + timedelta(seconds=random.uniform(1, 5)))  # noqa: S311
+    if not _is_admitted(run, ports):
         return []
-    return [SubmissionStarted(run_id=run.id, at=now, stage=command.stage, serial=command.serial)]
+    return [
+        SubmissionStarted(
+            run_id=run.id, at=ports.clock(), stage=command.stage, serial=command.serial
+        )
+    ]
+
+
+def _stop(command: StopJob, run: Run, ports: Ports) -> None:
+    """A cancelled crowd must not use up what the account may ask of Batch in a second."""
+    if _is_admitted(run, ports):
+        ports.jobs.stop(command.job_id, command.reason)
+
+
+def _is_admitted(run: Run, ports: Ports) -> bool:
+    now = ports.clock()
+    if ports.pace.admit(now):
+        return True
+    ports.timers.wake(run.id, now + timedelta(seconds=random.uniform(1, 5)))  # noqa: S311
+    return False
 
 
 def _submit(command: SubmitJob, run: Run, ports: Ports) -> list[Event]:

@@ -18,6 +18,7 @@ class MakeCall(Noun):
 
     stage: str
     attempt: int
+    generation: int = 1
 
 
 class StartJob(Noun):
@@ -57,6 +58,8 @@ class StopReason(StrEnum):
     EXTRA_COPY = "an extra copy of a job of this run"
     CANCELED = "the run was canceled"
     STAGE_ENDED = "its stage has ended"
+    TIMED_OUT = "it ran longer than it was allowed to"
+    WAITED_TOO_LONG = "it waited in its queue longer than it was allowed to"
     NO_RUN = "a job of a run that is no longer there"
 
 

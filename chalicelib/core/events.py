@@ -104,6 +104,7 @@ class CallEnded(Noun):
     at: AwareDatetime
     stage: str
     attempt: int
+    generation: int = 1
     result: JsonValue = None
     error: str | None = None
 
@@ -113,6 +114,26 @@ class CancelRequested(Noun):
 
     run_id: str
     at: AwareDatetime
+
+
+class ResumeRequested(Noun):
+    """Somebody wants an ended run to go on: what is COMPLETE stays, the rest runs again."""
+
+    run_id: str
+    at: AwareDatetime
+    generation: int | None = None
+    """The generation that is to be left; None: whichever the run is in. A repeated request that
+    names it changes nothing the second time."""
+
+
+class RollbackRequested(Noun):
+    """Somebody wants an ended run to run again from a stage on."""
+
+    run_id: str
+    at: AwareDatetime
+    stage: str
+    generation: int | None = None
+    """As in ResumeRequested."""
 
 
 class TimerFired(Noun):
@@ -132,5 +153,7 @@ Event = (
     | OutcomeRead
     | CallEnded
     | CancelRequested
+    | ResumeRequested
+    | RollbackRequested
     | TimerFired
 )

@@ -13,6 +13,7 @@ from typing import Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
+from chalicelib.core.commands import StopReason
 from chalicelib.core.noun import Noun
 from chalicelib.core.plans.plan import Plan
 
@@ -95,6 +96,12 @@ class Stage(StageState):
 
     begin_status: StageStatus | None = None
     begun_at: AwareDatetime | None = None
+    free_attempts: int = 0
+    """How many of the attempts the infrastructure spoilt: they do not count as the user's."""
+    uses_fallback: bool = False
+    """Its next submissions go to the fallback queue, if the plan has one."""
+    retry_at: AwareDatetime | None = None
+    """In RETRY: when the next attempt may begin; None once that time has come."""
 
     def on_the_wire(self) -> StageState:
         """Return the state without what is ours."""
@@ -124,6 +131,12 @@ class JobState(Noun):
     log_stream: str | None = None
     started_at: AwareDatetime | None = None
     stopped_at: AwareDatetime | None = None
+    stop: StopReason | None = None
+    """Why it was ordered to end, where that does not follow from the run's state."""
+    generation: int = 1
+    """Of the run, when it was submitted; one of an earlier generation must only end."""
+    is_preparation: bool = False
+    """Our worker's job that clears the ground before the stage's own job runs again."""
     is_own: bool = True
     """False: an extra copy or a superseded submission; it must end and never moves the run."""
     is_absent: bool = False
@@ -135,6 +148,11 @@ class JobState(Noun):
     def has_ended(self) -> bool:
         """Whether nothing of it can still be running."""
         return self.is_absent or self.status in ENDED_JOBS
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether it has cleared the ground, so that the stage's own job can follow."""
+        return self.is_preparation and self.is_own and self.is_read
 
     @property
     def order(self) -> tuple[int, int]:
@@ -150,7 +168,9 @@ class RunError(Noun):
     """One word. A failed job's is that of ``core/failures.py``: ``user``, ``infrastructure``,
     ``out_of_memory``, ``timeout``, ``canceled``, ``misconfigured``. Others are ``refused`` (the
     backend does not take the job), ``lost`` (nobody knows what became of it), ``worker`` (our own
-    worker failed), ``call`` (a step of the engine did) and, without a stage, ``canceled``."""
+    worker failed), ``call`` (a step of the engine did), ``queue_wait`` (no host took the job in
+    time), ``attempts_exhausted`` (others used the run's attempts up) and, without a stage,
+    ``canceled``."""
     message: str
 
 
@@ -169,6 +189,8 @@ class RunRecord(Noun):
     serial: int = 0
     """The last one that was given to a submission."""
     created_at: AwareDatetime
+    resumed_at: AwareDatetime | None = None
+    """When the generation began, if it is not the first."""
     started_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     settled_at: AwareDatetime | None = None
@@ -192,8 +214,12 @@ class RunRecord(Noun):
         raise KeyError(name)
 
     def job(self, stage: str) -> JobState | None:
-        """Return the stage's current submission, if there is one."""
-        own = [job for job in self.jobs if job.stage == stage and job.is_own]
+        """Return the stage's current submission, if there is one in this generation."""
+        own = [
+            job
+            for job in self.jobs
+            if job.stage == stage and job.is_own and job.generation == self.generation
+        ]
         return own[-1] if own else None
 
 

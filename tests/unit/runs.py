@@ -14,6 +14,7 @@ from chalicelib.core.events import (
     SubmissionStarted,
 )
 from chalicelib.core.lifecycle import decide
+from chalicelib.core.lifecycle.attempts import MAX_SPOILT
 from chalicelib.core.plans.plan import (
     CleanUpPolicy,
     DefineJobs,
@@ -167,3 +168,11 @@ def drive(run: Run, commands: tuple[Command, ...], *, until: str, when: float = 
 def a_run(*, until: str = "", plan: Plan | None = None) -> Run:
     """A run that has come so far that the stage ``until`` has a job; ``""``: to its end."""
     return drive(*decide(None, requested(plan)), until=until)
+
+
+def worn_out(run: Run, name: str) -> Run:
+    """The run as it is after the infrastructure has spoilt all that it may of the stage."""
+    stage = run.stage(name)
+    worn = stage.model_copy(update={"free_attempts": MAX_SPOILT})
+    stages = tuple(worn if each is stage else each for each in run.stages)
+    return run.model_copy(update={"stages": stages})

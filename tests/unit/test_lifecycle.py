@@ -27,7 +27,7 @@ from chalicelib.core.events import (
 )
 from chalicelib.core.lifecycle import decide, owed, prompt
 from chalicelib.core.lifecycle.decide import CALL_LIFE
-from chalicelib.core.lifecycle.jobs import INTENT_LIFE_SECONDS, MAX_LOST_SUBMISSIONS
+from chalicelib.core.lifecycle.lost import INTENT_LIFE_SECONDS, MAX_LOST_SUBMISSIONS
 from chalicelib.core.plans.plan import CleanUpPolicy, Plan, StagePlan
 from chalicelib.core.run import JobStatus, RunState, StageStatus
 from tests.unit.runs import (
@@ -42,6 +42,7 @@ from tests.unit.runs import (
     requested,
     seen,
     worker,
+    worn_out,
 )
 
 
@@ -283,7 +284,8 @@ class TestJobs:
     )
     def test_the_cause_of_a_failed_job_says_whose_fault_it_was(self, exit_code, reason, cause):
         told = {"ended_attempts": 1, "exit_code": exit_code, "reason": reason}
-        run = decide(a_run(until="execute"), seen("job-2", JobStatus.FAILED, 2, **told)).run
+        run = worn_out(a_run(until="execute"), "execute")
+        run = decide(run, seen("job-2", JobStatus.FAILED, 2, **told)).run
         assert (run.error.cause, type(run.error.cause)) == (cause, str)
 
     def test_a_second_job_of_the_name_is_stopped_and_moves_nothing(self):
@@ -294,7 +296,8 @@ class TestJobs:
 
     def test_a_run_settles_only_when_the_copy_has_ended(self):
         run = decide(a_run(until="execute"), seen("copy", JobStatus.RUNNING, 2)).run
-        run = decide(run, seen("job-2", JobStatus.FAILED, 2, ended_attempts=1)).run
+        failed = seen("job-2", JobStatus.FAILED, 2, ended_attempts=1, exit_code=1)
+        run = decide(run, failed).run
         assert (run.state, run.settled_at) == (RunState.ERROR, None)
         run = decide(run, seen("copy", JobStatus.FAILED, 2, ended_attempts=1, at=at(9))).run
         assert run.settled_at == at(9)
@@ -356,7 +359,8 @@ class TestWorkers:
         assert run.stage("stage-in").status is StageStatus.RUNNING
 
     def test_exit_0_without_a_document_is_an_error(self):
-        run = self.read(self.ended().run, holder_job_id="job-1").run
+        run = worn_out(self.ended().run, "stage-in")
+        run = self.read(run, holder_job_id="job-1").run
         assert (run.state, run.error.cause) == (RunState.ERROR, "worker")
         assert "without its result document" in run.error.message
 
@@ -373,7 +377,8 @@ class TestWorkers:
         self, exit_code, reason, cause
     ):
         told = {"ended_attempts": 1, "exit_code": exit_code, "reason": reason}
-        run = decide(a_run(until="stage-in"), seen("job-1", JobStatus.FAILED, 1, **told)).run
+        run = worn_out(a_run(until="stage-in"), "stage-in")
+        run = decide(run, seen("job-1", JobStatus.FAILED, 1, **told)).run
         assert self.read(run, holder_job_id="job-1").run.error.cause == cause
 
     def test_a_worker_that_is_forgotten_and_left_nothing_is_lost(self):
@@ -456,7 +461,7 @@ class TestCleanUp:
     )
     def test_after_a_failure_the_policy_decides(self, policy, cleans):
         run = a_run(until="execute", plan=a_plan(policy=policy))
-        failed = seen("job-2", JobStatus.FAILED, 2, ended_attempts=1)
+        failed = seen("job-2", JobStatus.FAILED, 2, ended_attempts=1, exit_code=1)
         run, commands = decide(run, failed)
         assert run.state is RunState.ERROR
         assert (commands == (StartJob(stage="clean-up", serial=3),)) is cleans
@@ -474,7 +479,7 @@ class TestCleanUp:
         assert commands == (StartJob(stage="clean-up", serial=3),)
 
     def test_its_failure_does_not_change_how_the_run_ended(self):
-        run = a_run(until="clean-up")
+        run = worn_out(a_run(until="clean-up"), "clean-up")
         assert (run.state, run.settled_at) == (RunState.SUCCESS, None)
         run, _ = decide(run, seen("job-4", JobStatus.FAILED, 4, ended_attempts=1))
         event = OutcomeRead(run_id="r1", at=at(8), stage="clean-up", serial=4)

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from chalicelib.core.lifecycle import jobs, stages
+from chalicelib.core.lifecycle import attempts, jobs, stages
+from chalicelib.core.lifecycle.deadlines import deadlines
 from chalicelib.core.plans.plan import CleanUpPolicy, JobAction, NoAction, StagePlan
 from chalicelib.core.run import ACTIVE, Run, RunState, StageStatus
 
@@ -22,6 +23,7 @@ def advance(run: Run, at: datetime) -> Run:
     before = None
     while before is not run:
         before = run
+        run = _end_backoffs(run, at)
         for plan in tuple(ready(run)):
             run = _begin(run, plan, at)
         run = _end(run, at)
@@ -29,11 +31,18 @@ def advance(run: Run, at: datetime) -> Run:
 
 
 def ready(run: Run) -> Iterator[StagePlan]:
-    """Yield the stages whose turn it is and whose action has not begun, or is wanted again."""
+    """Yield the stages whose turn it is and whose action has not begun, or is wanted again.
+
+    Nothing begins while a job of an earlier generation lives, and no job while another one of
+    its stage does: what they write would get mixed up.
+    """
+    if any(job.generation != run.generation and not job.has_ended for job in run.jobs):
+        return
+    busy = {job.stage for job in run.jobs if not job.has_ended}
     for plan in run.plan.stages:
         if plan.is_closing != run.is_terminal or not jobs.is_wanted(run, plan.name):
             continue
-        if plan.is_closing and not _may_close(run, plan):
+        if plan.name in busy or (plan.is_closing and not _may_close(run, plan)):
             continue
         if plan.is_closing or all(
             run.stage(name).status is StageStatus.COMPLETE for name in plan.after
@@ -46,7 +55,8 @@ def next_check_at(run: Run, at: datetime) -> datetime | None:
     if run.settled_at is not None:
         return None
     soon = at + timedelta(seconds=min(SOON_SECONDS, run.plan.check_seconds))
-    times = [at + timedelta(seconds=run.plan.check_seconds)]
+    times = [at + timedelta(seconds=run.plan.check_seconds), *deadlines(run)]
+    times += [stage.retry_at for stage in run.stages if stage.retry_at is not None]
     for job in run.jobs:
         if job.job_id is None and not job.has_ended:
             times.append(max(jobs.grace_ends_at(run, job), min(soon, at + timedelta(seconds=1))))
@@ -55,8 +65,18 @@ def next_check_at(run: Run, at: datetime) -> datetime | None:
     return min(times)
 
 
+def _end_backoffs(run: Run, at: datetime) -> Run:
+    for stage in run.stages:
+        if stage.retry_at is not None and at >= stage.retry_at:
+            run = stages.end_backoff(run, stage.stage_name)
+    return run
+
+
 def _begin(run: Run, plan: StagePlan, at: datetime) -> Run:
     """Jobs begin with their intent; what costs nothing is done at once."""
+    is_new = run.stage(plan.name).status is not StageStatus.RUNNING
+    if is_new and not plan.is_closing and attempts.is_exhausted(run):
+        return attempts.refuse_exhausted(run, plan.name, at)
     if isinstance(plan.action, JobAction):
         return run
     run = stages.begin(run, plan.name, at)
@@ -69,7 +89,8 @@ def _end(run: Run, at: datetime) -> Run:
     if not run.is_terminal:
         run = _decide_end(run, at)
     if run.state is RunState.PENDING and any(stage.attempts for stage in run.stages):
-        run = run.model_copy(update={"state": RunState.RUNNING, "started_at": at})
+        started_at = run.started_at or at
+        run = run.model_copy(update={"state": RunState.RUNNING, "started_at": started_at})
     is_settled = run.is_terminal and _is_settled(run)
     if is_settled != (run.settled_at is not None):
         # An extra copy that shows itself late unsettles the run until it has ended as well.
@@ -80,6 +101,9 @@ def _end(run: Run, at: datetime) -> Run:
 def _decide_end(run: Run, at: datetime) -> Run:
     statuses = {run.stage(plan.name).status for plan in run.plan.stages if not plan.is_closing}
     if StageStatus.ERROR in statuses:
+        for plan in run.plan.stages:
+            if not plan.is_closing and run.stage(plan.name).status is StageStatus.RETRY:
+                run = stages.fail(run, plan.name, at, "given up: another stage failed")
         return run.model_copy(update={"state": RunState.ERROR, "ended_at": at})
     if statuses <= {StageStatus.COMPLETE}:
         changes = {"state": RunState.SUCCESS, "ended_at": at, "outputs": _outputs(run)}

@@ -20,14 +20,18 @@ from chalicelib.core.events import (
     JobChanged,
     JobNotFound,
     OutcomeRead,
+    ResumeRequested,
+    RollbackRequested,
     RunRequested,
     SubmissionRefused,
     SubmissionStarted,
     SubmissionUnclear,
     TimerFired,
 )
-from chalicelib.core.lifecycle import jobs, stages
+from chalicelib.core.lifecycle import again, jobs, lost, outcomes, stages
 from chalicelib.core.lifecycle.advance import advance, next_check_at, ready
+from chalicelib.core.lifecycle.attempts import fail_stage
+from chalicelib.core.lifecycle.deadlines import expire
 from chalicelib.core.lifecycle.endings import shortened
 from chalicelib.core.lifecycle.owed import owed, prompt
 from chalicelib.core.plans.plan import CleanUpPolicy, JobAction
@@ -61,7 +65,7 @@ def decide(run: Run | None, event: Event) -> Decision:
     return Decision(after, (*_granted(run, after, event), *_newly_owed(run, after)))
 
 
-def _apply(run: Run, event: Event) -> Run:  # noqa: PLR0911 -- one line an event
+def _apply(run: Run, event: Event) -> Run:  # noqa: C901, PLR0911 -- one line an event
     match event:
         case SubmissionStarted():
             return _start(run, event)
@@ -72,13 +76,17 @@ def _apply(run: Run, event: Event) -> Run:  # noqa: PLR0911 -- one line an event
         case JobChanged():
             return jobs.report(run, event)
         case JobNotFound():
-            return jobs.lose(run, event)
+            return lost.lose(run, event)
         case OutcomeRead():
-            return jobs.read(run, event)
+            return outcomes.read(run, event)
         case CallEnded():
             return _end_call(run, event)
         case CancelRequested():
             return _cancel(run, event)
+        case ResumeRequested():
+            return again.resume(run, event)
+        case RollbackRequested():
+            return again.rollback(run, event)
         case TimerFired() | RunRequested():
             raise AssertionError(event)
         case _:
@@ -122,15 +130,16 @@ def _refuse(run: Run, event: SubmissionRefused) -> Run:
     run = jobs.replace_job(run, job, is_absent=True, reason=shortened(event.message))
     if run.stage(event.stage).status is not StageStatus.RUNNING:
         return run
-    return jobs.fail_stage(run, event.stage, event.at, "refused", event.message)
+    return fail_stage(run, event.stage, event.at, "refused", event.message)
 
 
 def _end_call(run: Run, event: CallEnded) -> Run:
     stage = run.stage(event.stage)
-    if stage.status is not StageStatus.RUNNING or stage.attempts != event.attempt:
+    told_of = (event.generation, event.attempt)
+    if stage.status is not StageStatus.RUNNING or told_of != (run.generation, stage.attempts):
         return run
     if event.error is not None:
-        return jobs.fail_stage(run, event.stage, event.at, "call", event.error)
+        return fail_stage(run, event.stage, event.at, "call", event.error)
     return stages.complete(run, event.stage, event.at, event.result)
 
 
@@ -154,7 +163,7 @@ def _look(run: Run, event: TimerFired) -> Decision:
     """The sweep came by, or a wake-up: everything owed, and the next look is put off."""
     if run.settled_at is not None:
         return Decision(run, ())
-    after = advance(_give_calls_up(run, event), event.at)
+    after = advance(expire(_give_calls_up(run, event), event.at), event.at)
     is_due = run.next_check_at is None or event.at >= run.next_check_at
     if after is not run or is_due:
         after = after.model_copy(update={"next_check_at": next_check_at(after, event.at)})
@@ -171,7 +180,7 @@ def _give_calls_up(run: Run, event: TimerFired) -> Run:
         is_call = stage.status is StageStatus.RUNNING and not isinstance(plan.action, JobAction)
         if is_call and stage.begun_at and event.at >= stage.begun_at + CALL_LIFE:
             message = f"it could not be performed for {CALL_LIFE}"
-            run = jobs.fail_stage(run, plan.name, event.at, "call", message)
+            run = fail_stage(run, plan.name, event.at, "call", message)
     return run
 
 

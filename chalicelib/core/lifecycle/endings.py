@@ -22,6 +22,15 @@ def cause_of(job: JobState, *, is_worker: bool = False) -> str:
     return failure.value
 
 
+def is_spoilt(cause: str) -> bool:
+    """Whether a job that ended so was spoilt by others than the user, and is tried again freely.
+
+    A worker that ended without its result document was killed, or met a fault that may pass; what
+    the user must mend it writes into the document.
+    """
+    return cause in (Failure.INFRASTRUCTURE.value, "worker")
+
+
 def how_it_ended(job: JobState) -> str:
     """Return the sentence for RunError.message and for the stage's history."""
     if job.status is JobStatus.SUCCEEDED:

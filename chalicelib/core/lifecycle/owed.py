@@ -18,10 +18,11 @@ from chalicelib.core.commands import (
     StartJob,
     StopJob,
     StopReason,
+    WakeAt,
     WatchJob,
 )
 from chalicelib.core.lifecycle.advance import ready
-from chalicelib.core.lifecycle.jobs import grace_ends_at
+from chalicelib.core.lifecycle.jobs import grace_ends_at, is_current, is_worker
 from chalicelib.core.plans.plan import JobAction, NoAction
 from chalicelib.core.run import JobState, Run, RunState, StageStatus
 
@@ -33,7 +34,13 @@ def owed(run: Run, at: datetime) -> tuple[Command, ...]:
 
 def prompt(run: Run) -> tuple[Command, ...]:
     """Return what follows from the state alone, in the order of the plan."""
-    return (*_stops(run), *_calls(run), *_starts(run), *_outcomes(run))
+    return (
+        *_stops(run),
+        *_calls(run),
+        *_starts(run),
+        *_outcomes(run),
+        *_wakes(run),
+    )
 
 
 def _stops(run: Run) -> Iterator[Command]:
@@ -45,10 +52,12 @@ def _stops(run: Run) -> Iterator[Command]:
 def _why_stop(run: Run, job: JobState) -> StopReason | None:
     if not job.is_own:
         return StopReason.EXTRA_COPY
-    if run.stage(job.stage).status is not StageStatus.RUNNING:
-        is_canceled = run.state is RunState.CANCELED
-        return StopReason.CANCELED if is_canceled else StopReason.STAGE_ENDED
-    return None
+    if is_current(run, job):
+        return None
+    if job.stop is not None:
+        return job.stop
+    is_canceled = run.state is RunState.CANCELED
+    return StopReason.CANCELED if is_canceled else StopReason.STAGE_ENDED
 
 
 def _calls(run: Run) -> Iterator[Command]:
@@ -56,7 +65,7 @@ def _calls(run: Run) -> Iterator[Command]:
         stage = run.stage(plan.name)
         is_call = not isinstance(plan.action, JobAction | NoAction)
         if is_call and stage.status is StageStatus.RUNNING:
-            yield MakeCall(stage=plan.name, attempt=stage.attempts)
+            yield MakeCall(stage=plan.name, attempt=stage.attempts, generation=run.generation)
 
 
 def _starts(run: Run) -> Iterator[Command]:
@@ -68,10 +77,16 @@ def _starts(run: Run) -> Iterator[Command]:
 def _outcomes(run: Run) -> Iterator[Command]:
     for plan in run.plan.stages:
         job = run.job(plan.name)
-        is_worker = isinstance(plan.action, JobAction) and plan.action.is_worker
-        is_running = run.stage(plan.name).status is StageStatus.RUNNING
-        if is_worker and is_running and job and job.has_ended and not job.is_read:
+        if job is None or not job.has_ended or job.is_read:
+            continue
+        if is_worker(run, job) and is_current(run, job):
             yield ReadOutcome(stage=plan.name, serial=job.serial)
+
+
+def _wakes(run: Run) -> Iterator[Command]:
+    for stage in run.stages:
+        if stage.retry_at is not None:
+            yield WakeAt(at=stage.retry_at)
 
 
 def _lookups(run: Run, at: datetime) -> Iterator[Command]:

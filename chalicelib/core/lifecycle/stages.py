@@ -45,6 +45,7 @@ def begin(run: Run, name: str, at: datetime) -> Run:
         attempts=stage.attempts + 1,
         begin_status=stage.status,
         begun_at=at,
+        retry_at=None,
     )
 
 
@@ -53,20 +54,52 @@ def complete(run: Run, name: str, at: datetime, result: JsonValue, message: str 
     return _end(run, name, StageStatus.COMPLETE, at, message, result=result)
 
 
+def retry(run: Run, name: str, at: datetime, message: str, **changes: object) -> Run:
+    """RUNNING → RETRY; ``changes`` say when it is its turn again, and what the attempt cost."""
+    return _end(run, name, StageStatus.RETRY, at, message, **changes)
+
+
 def fail(run: Run, name: str, at: datetime, message: str) -> Run:
-    """CREATED or RUNNING → ERROR."""
-    return _end(run, name, StageStatus.ERROR, at, message)
+    """CREATED, RUNNING or RETRY → ERROR."""
+    return _end(run, name, StageStatus.ERROR, at, message, retry_at=None)
 
 
 def cancel(run: Run, name: str, at: datetime) -> Run:
     """Any cancelable status → CANCELED; others are left as they are."""
     if run.stage(name).status not in CANCELABLE:
         return run
-    return _end(run, name, StageStatus.CANCELED, at, "canceled")
+    return _end(run, name, StageStatus.CANCELED, at, "canceled", retry_at=None)
+
+
+def end_backoff(run: Run, name: str) -> Run:
+    """RETRY stays RETRY, and its turn has come."""
+    return change(run, name, retry_at=None)
+
+
+def reset(run: Run, name: str, at: datetime, *, keeps_attempts: bool) -> Run:
+    """Any status → CREATED, by resume and rollback only: the history stays, the result goes."""
+    if run.stage(name).status in (StageStatus.RUNNING, StageStatus.RETRY):
+        run = cancel(run, name, at)
+    stage = run.stage(name)
+    kept = {"attempts": stage.attempts, "free_attempts": stage.free_attempts}
+    fresh = Stage(
+        task_id=stage.task_id,
+        stage_name=name,
+        status=StageStatus.CREATED,
+        history=stage.history,
+        **(kept if keeps_attempts else {}),
+    )
+    return _put(run, stage, fresh)
+
+
+def change(run: Run, name: str, **changes: object) -> Run:
+    """Change what is remembered beside a stage's status."""
+    stage = run.stage(name)
+    return _put(run, stage, stage.model_copy(update=changes))
 
 
 def _end(
-    run: Run, name: str, status: StageStatus, at: datetime, message: str, **changes: JsonValue
+    run: Run, name: str, status: StageStatus, at: datetime, message: str, **changes: object
 ) -> Run:
     stage = run.stage(name)
     has_begun = stage.status is StageStatus.RUNNING and stage.begun_at is not None
@@ -94,7 +127,10 @@ def _end(
 def _replace(run: Run, stage: Stage, status: StageStatus, **changes: object) -> Run:
     if status not in TRANSITIONS[stage.status]:
         raise Conflict(f"stage {stage.stage_name} is {stage.status} and cannot become {status}")
-    new = stage.model_copy(update={"status": status, **changes})
+    return _put(run, stage, stage.model_copy(update={"status": status, **changes}))
+
+
+def _put(run: Run, old: Stage, new: Stage) -> Run:
     return run.model_copy(
-        update={"stages": tuple(new if old is stage else old for old in run.stages)}
+        update={"stages": tuple(new if each is old else each for each in run.stages)}
     )

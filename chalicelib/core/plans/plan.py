@@ -87,6 +87,10 @@ class JobAction(Noun):
     is_worker: bool = False
     """Our own worker: it claims its job and its result document, not its exit code, counts."""
     tags: dict[str, str] = {}
+    fallback_queue: str | None = None
+    """Where it is submitted after the infrastructure failed under it twice."""
+    preparation: JobAction | None = None
+    """A worker's job that clears the ground before every attempt but the stage's very first."""
     unsaved_argument: str | None = None
     """Added to the command while the plan's ``outputs_from`` stage is not COMPLETE."""
 
@@ -121,6 +125,10 @@ class StagePlan(Noun):
     """Names of the stages that must be COMPLETE first."""
     action: Action
     is_closing: bool = False
+    timeout_seconds: int | None = Field(default=None, ge=1)
+    """How long one attempt may work, from the start of its job; None: as long as the run may."""
+    has_files: bool = False
+    """What it makes lies in the working directory: after clean-up it must be made again."""
 
 
 class Plan(Noun):
@@ -132,8 +140,13 @@ class Plan(Noun):
     request_digest: str = ""
     """Same content, same digest: a repeated submission is told from a different one by it."""
     retry_policy: RetryPolicy = RetryPolicy.NONE
-    """Only NONE is carried out so far; submissions cannot ask for another."""
     max_attempts: int = Field(default=1, ge=1)
+    """Executions that the policy allows, the first one included: of each stage under STAGE, of
+    all stages that are not closing together under GLOBAL. NONE allows one of each."""
+    timeout_seconds: int = Field(default=30 * 24 * 3600, ge=1)
+    """How long after its creation, or after it was resumed, the run must have ended."""
+    queue_wait_timeout_seconds: int | None = Field(default=None, ge=1)
+    """How long a job may wait for a host; None: as long as the run may last."""
     clean_up: CleanUpPolicy = CleanUpPolicy.ON_SUCCESS
     outputs_from: str | None = None
     """The stage whose result's ``outputs`` become the run's."""

@@ -1,0 +1,109 @@
+"""Resume and rollback: the only ways out of a terminal state. Each begins a new generation.
+
+Resume runs again what is not COMPLETE. Rollback runs again a stage and all that comes after it.
+Where clean-up has begun to remove the files of the run, the stages that made them run again as
+well, with all that comes after them. Histories stay, results go.
+
+What earlier generations left behind only has to end: their jobs are stopped, and nothing begins
+before they are gone (``advance.ready``).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from chalicelib.core.errors import Conflict, InvalidRequest
+from chalicelib.core.events import ResumeRequested, RollbackRequested
+from chalicelib.core.lifecycle import stages
+from chalicelib.core.lifecycle.attempts import is_exhausted
+from chalicelib.core.plans.plan import NoAction, RetryPolicy
+from chalicelib.core.run import JobState, Run, RunState, StageStatus
+
+KEPT_JOBS: Final = 50
+"""Ended jobs of earlier generations that a run remembers, with their logs: an item has 400 KB."""
+
+
+def resume(run: Run, event: ResumeRequested) -> Run:
+    """Let the ended run go on. Raises Conflict for one that is not ended, or has succeeded."""
+    if _is_repeated(run, event):
+        return run
+    _check_ended(run, "resumed")
+    if run.state is RunState.SUCCESS:
+        raise Conflict(f"run {run.id} has succeeded: nothing is left to resume; roll it back")
+    return _begin_again(run, set(), event.at)
+
+
+def rollback(run: Run, event: RollbackRequested) -> Run:
+    """Let the ended run go on from the stage. Raises InvalidRequest for a stage it cannot be."""
+    named = [plan.name for plan in run.plan.stages if not plan.is_closing]
+    if event.stage not in named:
+        raise InvalidRequest(
+            f"run {run.id} cannot be rolled back to {event.stage!r}",
+            field="stage",
+            value=event.stage,
+            mend=f"name one of {', '.join(named)}",
+        )
+    if _is_repeated(run, event):
+        return run
+    _check_ended(run, "rolled back")
+    return _begin_again(run, {event.stage}, event.at)
+
+
+def _is_repeated(run: Run, event: ResumeRequested | RollbackRequested) -> bool:
+    if event.generation in (None, run.generation):
+        return False
+    if event.generation == run.generation - 1:
+        return True
+    raise Conflict(f"run {run.id} is in generation {run.generation}, not {event.generation}")
+
+
+def _check_ended(run: Run, done: str) -> None:
+    if not run.is_terminal:
+        raise Conflict(f"run {run.id} is {run.state}: only a run that has ended can be {done}")
+    if is_exhausted(run):
+        raise Conflict(
+            f"run {run.id} has used up its {run.plan.max_attempts} attempts (retry_policy GLOBAL)"
+            " and cannot go on; submit it again under another id"
+        )
+
+
+def _begin_again(run: Run, names: set[str], at: datetime) -> Run:
+    names = names | {
+        plan.name
+        for plan in run.plan.stages
+        if plan.is_closing or run.stage(plan.name).status is not StageStatus.COMPLETE
+    }
+    if _has_clean_up_begun(run):
+        names |= {plan.name for plan in run.plan.stages if plan.has_files}
+    keeps_attempts = run.plan.retry_policy is RetryPolicy.GLOBAL
+    for plan in run.plan.stages:
+        if plan.name in names or (not plan.is_closing and names & set(plan.after)):
+            names.add(plan.name)
+            run = stages.reset(run, plan.name, at, keeps_attempts=keeps_attempts)
+    return run.model_copy(
+        update={
+            "generation": run.generation + 1,
+            "state": RunState.PENDING,
+            "resumed_at": at,
+            "ended_at": None,
+            "settled_at": None,
+            "error": None,
+            "outputs": {} if run.plan.outputs_from in names else run.outputs,
+            "jobs": _worth_keeping(run.jobs),
+        }
+    )
+
+
+def _has_clean_up_begun(run: Run) -> bool:
+    return any(
+        run.stage(plan.name).status not in (StageStatus.CREATED, StageStatus.CANCELED)
+        for plan in run.plan.stages
+        if plan.is_closing and not isinstance(plan.action, NoAction)
+    )
+
+
+def _worth_keeping(jobs: tuple[JobState, ...]) -> tuple[JobState, ...]:
+    ended = [job for job in jobs if job.has_ended]
+    dropped = {id(job) for job in ended[: max(0, len(ended) - KEPT_JOBS)]}
+    return tuple(job for job in jobs if id(job) not in dropped)

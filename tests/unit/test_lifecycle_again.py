@@ -1,0 +1,201 @@
+"""Resume and rollback: out of a terminal state, into the next generation."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.core.commands import MakeCall, StartJob, StopJob
+from chalicelib.core.errors import Conflict, InvalidRequest
+from chalicelib.core.events import (
+    CallEnded,
+    CancelRequested,
+    OutcomeRead,
+    ResumeRequested,
+    RollbackRequested,
+)
+from chalicelib.core.lifecycle import decide
+from chalicelib.core.lifecycle.again import KEPT_JOBS
+from chalicelib.core.plans.plan import CleanUpPolicy
+from chalicelib.core.run import JobStatus, RunState, StageStatus
+from tests.unit.runs import a_plan, a_run, at, drive, requested, seen
+from tests.unit.test_lifecycle_attempts import Player, a_chain, attempts, statuses
+
+
+def a_plan_with_files(**told):
+    plan = a_plan(**told)
+    stages = tuple(
+        stage.model_copy(update={"has_files": stage.name in ("stage-in", "execute")})
+        for stage in plan.stages
+    )
+    return plan.model_copy(update={"stages": stages})
+
+
+def a_failed_run(**told):
+    run = a_run(until="execute", plan=a_plan_with_files(**told))
+    return decide(run, seen("job-2", JobStatus.FAILED, 2, ended_attempts=1, exit_code=3)).run
+
+
+def resume(run, when=50, **told):
+    return decide(run, ResumeRequested(run_id="r1", at=at(when), **told))
+
+
+def rollback(run, stage, when=50, **told):
+    return decide(run, RollbackRequested(run_id="r1", at=at(when), stage=stage, **told))
+
+
+class TestResume:
+    def test_what_is_complete_is_skipped_and_the_rest_runs_again(self):
+        run, commands = resume(a_failed_run())
+        assert statuses(run) == ["COMPLETE"] * 3 + ["CREATED"] * 3
+        assert commands == (StartJob(stage="execute", serial=3),)
+        assert (run.state, run.generation, run.error) == (RunState.RUNNING, 2, None)
+        assert (run.ended_at, run.settled_at, run.started_at) == (None, None, at(0))
+        run = drive(run, commands, until="")
+        assert run.state is RunState.SUCCESS
+        assert attempts(run) == (1, 1, 1, 1, 1, 1)
+        assert [entry.end_status.value for entry in run.stage("execute").history] == [
+            "ERROR",
+            "COMPLETE",
+        ]
+
+    def test_no_serial_is_ever_used_again(self):
+        run = drive(*resume(a_failed_run()), until="")
+        assert [job.serial for job in run.jobs] == [1, 2, 3, 4, 5]
+        assert [job.generation for job in run.jobs] == [1, 1, 2, 2, 2]
+
+    def test_a_canceled_run_waits_for_the_jobs_of_its_former_life(self):
+        run = decide(a_run(until="execute"), CancelRequested(run_id="r1", at=at(7))).run
+        run, commands = resume(run)
+        assert [c.job_id for c in commands if isinstance(c, StopJob)] == ["job-2"]
+        assert not [c for c in commands if isinstance(c, StartJob)]
+        ended = seen("job-2", JobStatus.SUCCEEDED, 2, ended_attempts=1, at=at(60))
+        run, commands = decide(run, ended)
+        assert run.stage("execute").status is StageStatus.CREATED
+        assert commands == (StartJob(stage="execute", serial=3),)
+
+    def test_the_job_of_the_former_life_stays_owed_its_stop(self):
+        run = decide(a_run(until="execute"), CancelRequested(run_id="r1", at=at(7))).run
+        run = resume(run).run
+        again = decide(run, ResumeRequested(run_id="r1", at=at(51), generation=1))
+        assert [c.job_id for c in again.commands if isinstance(c, StopJob)] == ["job-2"]
+
+    @pytest.mark.parametrize("state", ["running", "succeeded"])
+    def test_what_has_not_failed_cannot_be_resumed(self, state):
+        run = a_run() if state == "succeeded" else a_run(until="execute")
+        with pytest.raises(Conflict, match="succeeded" if state == "succeeded" else "RUNNING"):
+            resume(run)
+
+    def test_a_repeat_that_names_its_generation_changes_nothing(self):
+        run = resume(a_failed_run(), generation=1).run
+        assert resume(run, generation=1).run is run
+        with pytest.raises(Conflict, match="generation 2"):
+            resume(run, generation=7)
+
+    def test_after_clean_up_the_files_are_made_again(self):
+        run, commands = a_failed_run(policy=CleanUpPolicy.ALWAYS), ()
+        run = drive(run, (StartJob(stage="clean-up", serial=3),), until="")
+        assert run.settled_at is not None
+        run, commands = resume(run)
+        assert statuses(run) == ["COMPLETE"] * 2 + ["CREATED"] * 4
+        assert commands == (StartJob(stage="stage-in", serial=4),)
+
+    def test_a_clean_up_under_way_is_stopped_and_waited_for(self):
+        run = a_failed_run(policy=CleanUpPolicy.ALWAYS)
+        run = drive(run, (StartJob(stage="clean-up", serial=3),), until="clean-up")
+        run, commands = resume(run)
+        assert [c.job_id for c in commands] == ["job-3"]
+        history = run.stage("clean-up").history
+        assert [entry.end_status.value for entry in history] == ["CANCELED"]
+        ended = seen("job-3", JobStatus.FAILED, 3, ended_attempts=1, at=at(60))
+        assert decide(run, ended).commands == (StartJob(stage="stage-in", serial=4),)
+
+    def test_what_the_former_life_reports_moves_nothing(self):
+        run = decide(None, requested()).run
+        run = decide(run, CancelRequested(run_id="r1", at=at(1))).run
+        run, commands = resume(run)
+        assert commands == (MakeCall(stage="scaffold", attempt=1, generation=2),)
+        late = CallEnded(run_id="r1", at=at(60), stage="scaffold", attempt=1, error="no")
+        assert decide(run, late).run is run
+
+    def test_an_outcome_of_the_former_life_moves_nothing(self):
+        run = a_run(until="stage-in")
+        run = decide(run, seen("job-1", JobStatus.SUCCEEDED, 1, ended_attempts=1)).run
+        run = resume(decide(run, CancelRequested(run_id="r1", at=at(7))).run).run
+        late = OutcomeRead(run_id="r1", at=at(60), stage="stage-in", serial=1, is_written=True)
+        assert decide(run, late).run.stage("stage-in").status is StageStatus.CREATED
+
+    def test_the_deadline_begins_anew(self):
+        plan = a_chain("A", timeout_seconds=100)
+        player = Player(plan)
+        player.wait(100)
+        player.apply(ResumeRequested(run_id="r1", at=at(500)))
+        player.now = 599
+        player.wait(0)
+        assert player.run.state is RunState.PENDING
+        player.wait(1)
+        assert player.run.error.cause == "timeout"
+
+    def test_it_is_bounded_what_a_run_remembers_of_its_former_lives(self):
+        run = a_failed_run()
+        for generation in range(1, 100):
+            run, commands = resume(run)
+            run = drive(run, commands, until="execute")
+            job = run.job("execute")
+            failed = {"ended_attempts": 1, "exit_code": 3}
+            run = decide(run, seen(job.job_id, JobStatus.FAILED, job.serial, **failed)).run
+            assert run.generation == generation + 1
+        assert len(run.jobs) == KEPT_JOBS + 1
+
+
+class TestAttempts:
+    def test_a_stage_has_all_of_its_attempts_again(self):
+        player = Player(a_chain("A", retry_policy="STAGE", max_attempts=2))
+        player.play([1, 1])
+        player.apply(ResumeRequested(run_id="r1", at=at(player.now)))
+        run = player.play([1, 0])
+        assert (run.state, attempts(run), len(run.stages[0].history)) == (
+            RunState.SUCCESS,
+            (2,),
+            4,
+        )
+
+    def test_under_global_they_are_not_given_back(self):
+        player = Player(a_chain("A", "B", retry_policy="GLOBAL", max_attempts=3))
+        player.play([0, 1])
+        player.apply(CancelRequested(run_id="r1", at=at(player.now)))
+        player.apply(ResumeRequested(run_id="r1", at=at(player.now)))
+        assert attempts(player.run) == (1, 1)
+        assert player.play([1]).state is RunState.ERROR
+        with pytest.raises(Conflict, match="used up its 3 attempts"):
+            player.apply(ResumeRequested(run_id="r1", at=at(player.now)))
+
+
+class TestRollback:
+    def test_the_stage_and_what_follows_runs_again(self):
+        run, commands = rollback(a_run(), "execute")
+        assert statuses(run) == ["COMPLETE"] * 3 + ["CREATED"] * 3
+        assert commands == (StartJob(stage="execute", serial=5),)
+        assert (run.generation, run.outputs) == (2, {})
+        assert all(stage.result is None for stage in run.stages[3:])
+        run = drive(run, commands, until="")
+        assert (run.state, len(run.stage("execute").history)) == (RunState.SUCCESS, 2)
+        assert run.outputs == {"o": {"uri": "s3://b/o"}}
+
+    def test_past_clean_up_the_files_are_made_again(self):
+        run = rollback(a_run(plan=a_plan_with_files()), "stage-out").run
+        assert statuses(run) == ["COMPLETE"] * 2 + ["CREATED"] * 4
+
+    @pytest.mark.parametrize("stage", ["clean-up", "nowhere"])
+    def test_only_to_a_stage_that_makes_something(self, stage):
+        with pytest.raises(InvalidRequest) as caught:
+            rollback(a_run(), stage)
+        assert (caught.value.field, caught.value.value) == ("stage", stage)
+        assert "execute" in caught.value.mend
+
+    def test_a_run_under_way_must_be_canceled_first(self):
+        with pytest.raises(Conflict, match="RUNNING"):
+            rollback(a_run(until="execute"), "stage-in")
+
+    def test_a_repeat_that_names_its_generation_changes_nothing(self):
+        run = rollback(a_run(), "execute", generation=1).run
+        assert rollback(run, "execute", generation=1).run is run
