@@ -33,6 +33,7 @@ from chalicelib.core.errors import (
     NotFound,
     Refused,
     StaleRun,
+    TurnedAway,
     Unavailable,
 )
 from chalicelib.core.events import (
@@ -40,6 +41,7 @@ from chalicelib.core.events import (
     Event,
     JobNotFound,
     RunRequested,
+    SubmissionDeferred,
     SubmissionRefused,
     SubmissionStarted,
     SubmissionUnclear,
@@ -232,6 +234,9 @@ def _submit(command: SubmitJob, run: Run, ports: Ports) -> list[Event]:
     except (Refused, InvalidRequest) as exc:
         told = {**about, "at": ports.clock(), "message": str(exc)}
         return [SubmissionRefused.model_validate(told)]
+    except TurnedAway as exc:
+        log.info("job %s was turned away: %s", job.name, exc)
+        return [SubmissionDeferred.model_validate({**about, "at": ports.clock()})]
     except Unavailable:
         log.warning("nobody knows whether job %s was accepted", job.name, exc_info=True)
         return [SubmissionUnclear.model_validate({**about, "at": ports.clock()})]

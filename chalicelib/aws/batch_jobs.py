@@ -96,7 +96,7 @@ class BatchJobRunner:
             return str(self._batch.register_job_definition(**arguments)["jobDefinitionArn"])
 
     def submit(self, job: JobRequest) -> str:
-        """Submit once; only a throttled request is sent again. Raises Refused, Unavailable."""
+        """Submit once; only a throttled request is sent again. Raises Refused, TurnedAway."""
         arguments = submit_arguments(job)
         with translated(f"job {job.name}", is_no):
             for sent in range(1, SUBMISSIONS):

@@ -5,8 +5,9 @@ what happened                             is_refused     becomes
 ========================================  =============  ========================================
 AWS says that we may not                  ``is_denied``  Refused: trying again will not help
 AWS says no, whatever the reason          ``is_no``      Refused
-throttled, 5xx, timeout, no connection    any            Unavailable: the outcome is unknown
-our own credentials are bad or old        any            Unavailable: it is not the order's fault
+throttled                                 any            TurnedAway: it had no effect
+our own credentials are bad or old        any            TurnedAway: it is not the order's fault
+5xx, timeout, no connection               any            Unavailable: the outcome is unknown
 the arguments break the SDK's own rules   any            Refused: nothing was ever sent
 ========================================  =============  ========================================
 
@@ -21,7 +22,7 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from chalicelib.core.errors import Refused, Unavailable
+from chalicelib.core.errors import Refused, TurnedAway, Unavailable
 
 THROTTLED: Final = frozenset(
     {
@@ -81,6 +82,8 @@ def translated(
     except ClientError as exc:
         if (is_refused or is_denied)(exc):
             raise Refused(f"{what}: {said(exc)}") from exc
+        if is_turned_away(exc):
+            raise TurnedAway(f"{what}: {said(exc)}") from exc
         raise Unavailable(f"{what}: {said(exc)}") from exc
     except BotoCoreError as exc:
         raise Unavailable(f"{what}: {exc}") from exc
@@ -99,6 +102,11 @@ def said(exc: ClientError) -> str:
 def is_throttled(exc: ClientError) -> bool:
     """Tell whether the request was turned away for its frequency, and so had no effect."""
     return code_of(exc) in THROTTLED or _status(exc) == 429
+
+
+def is_turned_away(exc: ClientError) -> bool:
+    """Tell whether the request was not looked at, and may be when it comes again."""
+    return is_throttled(exc) or code_of(exc) in _BAD_CREDENTIALS
 
 
 def is_denied(exc: ClientError) -> bool:

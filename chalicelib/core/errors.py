@@ -11,6 +11,7 @@
     ├── StaleRun         another event was faster: reload        → decided again
     ├── Refused          the backend said no, for good           → the stage ends in ERROR
     ├── Unavailable      the backend did not answer: try later   → redelivered, or swept
+    │   └── TurnedAway   it answered "not now": no effect        → a new submission, later
     └── Misconfigured    the deployment's own facts are wrong    → fails at the start
 """
 
@@ -65,6 +66,10 @@ class Refused(FalseworkError):
 
 class Unavailable(FalseworkError):
     """The backend failed or did not answer; whether the order had an effect is unknown."""
+
+
+class TurnedAway(Unavailable):
+    """The backend has answered that it does not take the order now; it certainly had no effect."""
 
 
 class Misconfigured(FalseworkError):

@@ -54,6 +54,15 @@ class SubmissionUnclear(Noun):
     serial: int
 
 
+class SubmissionDeferred(Noun):
+    """The backend turned the submission away for now: it certainly had no effect."""
+
+    run_id: str
+    at: AwareDatetime
+    stage: str
+    serial: int
+
+
 class JobChanged(Noun):
     """A job that bears one of our names was seen in some status."""
 
@@ -148,6 +157,7 @@ Event = (
     | SubmissionStarted
     | SubmissionRefused
     | SubmissionUnclear
+    | SubmissionDeferred
     | JobChanged
     | JobNotFound
     | OutcomeRead

@@ -101,7 +101,8 @@ class Stage(StageState):
     uses_fallback: bool = False
     """Its next submissions go to the fallback queue, if the plan has one."""
     retry_at: AwareDatetime | None = None
-    """In RETRY: when the next attempt may begin; None once that time has come."""
+    """When the next attempt may begin, or, while RUNNING, a submission that was turned away be
+    made again; None once that time has come."""
 
     def on_the_wire(self) -> StageState:
         """Return the state without what is ours."""

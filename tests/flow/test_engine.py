@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib import calls, engine
-from chalicelib.core.errors import Refused, StaleRun, Unavailable
+from chalicelib.core.errors import Refused, StaleRun, TurnedAway, Unavailable
 from chalicelib.core.events import CancelRequested, TimerFired
 from chalicelib.core.run import JobStatus, Run, RunState, StageStatus
 from tests.flow.worlds import World, a_demand
@@ -98,6 +98,30 @@ def test_an_unanswered_submission_asks_to_be_woken_when_its_grace_ends(world):
     assert world.timers.take_due(world.now) == ()
     world.pass_time(2)
     assert world.timers.take_due(world.now) == ("e1",)
+
+
+def test_a_submission_that_was_turned_away_is_made_again_soon_and_not_looked_for(world):
+    submit = world.ports.jobs.submit
+    turned_away = []
+
+    def busy(job: Any) -> str:
+        turned_away.append(job.name)
+        if len(turned_away) == 3:
+            alter(world, "jobs", submit=submit)
+        raise TurnedAway("TooManyRequestsException")
+
+    alter(world, "jobs", submit=busy)
+    run = world.submit(a_demand())
+    assert (len(turned_away), run.job("stage-in")) == (1, None)
+    assert run.next_check_at == run.stage("stage-in").retry_at > world.now
+    for _ in range(3):
+        world.pass_time(17)
+        for run_id in world.timers.take_due(world.now):
+            engine.handle(TimerFired(run_id=run_id, at=world.now), world.ports)
+    assert world.batch.accepted == {"stage-in": 1}
+    assert len({*turned_away, *(request.name for request in world.batch.requests.values())}) == 4
+    assert live(world).state is RunState.SUCCESS
+    assert_every_job_once(world)
 
 
 def test_a_refused_submission_ends_the_run_with_the_backends_words(world):

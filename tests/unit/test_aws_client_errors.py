@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError
 
 from chalicelib.aws.client_errors import is_denied, is_no, never, translated
-from chalicelib.core.errors import NotFound, Refused, Unavailable
+from chalicelib.core.errors import NotFound, Refused, TurnedAway, Unavailable
 
 
 def answered(status, code):
@@ -51,6 +51,21 @@ def test_what_becomes_of_an_error(error, denied, no, nothing):
         with pytest.raises(expected, match="the thing: ") as caught, translated("the thing", rule):
             raise error
         assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "is_certain"),
+    [
+        (429, "TooManyRequestsException", True),
+        (400, "ExpiredTokenException", True),
+        (500, "ServerException", False),
+        (408, "RequestTimeout", False),
+    ],
+)
+def test_only_what_was_not_looked_at_certainly_had_no_effect(status, code, is_certain):
+    with pytest.raises(Unavailable) as caught, translated("the thing", is_no):
+        raise answered(status, code)
+    assert isinstance(caught.value, TurnedAway) is is_certain
 
 
 def test_our_own_errors_pass():

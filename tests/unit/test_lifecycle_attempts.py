@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from chalicelib.core.commands import MakeCall, StartJob, StopJob, WakeAt
 from chalicelib.core.errors import Conflict
-from chalicelib.core.events import CallEnded, CancelRequested, SubmissionStarted, TimerFired
+from chalicelib.core.events import (
+    CallEnded,
+    CancelRequested,
+    SubmissionDeferred,
+    SubmissionStarted,
+    TimerFired,
+)
 from chalicelib.core.lifecycle import decide, owed, prompt
 from chalicelib.core.lifecycle.attempts import MAX_BACKOFF_SECONDS, MAX_SPOILT, backoff
 from chalicelib.core.lifecycle.stages import TRANSITIONS, begin, cancel, complete, fail, retry
@@ -200,6 +206,40 @@ class TestInfrastructure:
         player = Player(a_chain("A", retry_policy="STAGE", max_attempts=5))
         player.end(player.submit(), exit_code, reason)
         assert player.run.state is RunState.ERROR
+
+
+class TestTurnedAway:
+    def defer(self, player: Player, serial: int) -> None:
+        about = {"run_id": "r1", "at": at(player.now), "stage": "A", "serial": serial}
+        player.apply(SubmissionDeferred(**about))
+
+    def start(self) -> Player:
+        player = Player(a_chain("A"))
+        about = {"run_id": "r1", "at": at(0), "stage": "A"}
+        player.apply(SubmissionStarted(**about, serial=1))
+        return player
+
+    def test_the_intent_is_taken_back_and_the_next_comes_later_under_a_new_serial(self):
+        player = self.start()
+        self.defer(player, 1)
+        assert (player.run.jobs, player.run.serial, attempts(player.run)) == ((), 1, (1,))
+        assert player.commands == (WakeAt(at=player.run.stages[0].retry_at),)
+        player.wait()
+        assert player.commands == (StartJob(stage="A", serial=2),)
+
+    def test_it_may_come_too_late_to_matter(self):
+        player = self.start()
+        player.see(1, JobStatus.SUBMITTED)
+        run = player.run
+        self.defer(player, 1)
+        assert player.run is run
+
+    def test_a_canceled_run_is_settled_by_it(self):
+        player = self.start()
+        player.apply(CancelRequested(run_id="r1", at=at(1)))
+        assert player.run.settled_at is None
+        self.defer(player, 1)
+        assert player.run.settled_at is not None
 
 
 class TestCleanGround:

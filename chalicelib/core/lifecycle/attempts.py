@@ -28,6 +28,8 @@ FALLBACK_AFTER: Final = 2
 BACKOFF_SECONDS: Final = 1
 MAX_BACKOFF_SECONDS: Final = 60
 """Stage model, section 5: exponential, doubling, with full jitter."""
+MAX_DEFERRAL_SECONDS: Final = 15
+"""Drawn by lot, so that those who were turned away together do not come back together."""
 FINAL_CAUSES: Final = frozenset({"canceled", "refused", "misconfigured", "lost", "queue_wait"})
 """Trying again would end the same way, or might do the work twice."""
 EXHAUSTED: Final = "attempts exhausted"
@@ -80,9 +82,13 @@ def is_exhausted(run: Run) -> bool:
 def backoff(run: Run, stage: Stage) -> timedelta:
     """Return how long the stage waits after its latest attempt: a digest is the dice."""
     longest = min(MAX_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** min(stage.attempts - 1, 16))
-    text = f"{run.uid} {stage.stage_name} {run.generation} {stage.attempts}"
-    share = int.from_bytes(hashlib.sha256(text.encode()).digest()[:6]) / 2**48
-    return timedelta(seconds=longest * share)
+    drawn = _lot(f"{run.uid} {stage.stage_name} {run.generation} {stage.attempts}")
+    return timedelta(seconds=longest * drawn)
+
+
+def deferral(run: Run, serial: int) -> timedelta:
+    """Return how long a submission that was turned away is put off: a second or more."""
+    return timedelta(seconds=1 + MAX_DEFERRAL_SECONDS * _lot(f"{run.uid} {serial}"))
 
 
 def needs_preparation(run: Run, name: str) -> bool:
@@ -114,6 +120,10 @@ def _may_try_again(run: Run, stage: Stage, cause: str, is_spoilt: bool) -> bool:
             return not is_closing and not is_exhausted(run)
         case RetryPolicy.NONE:
             return False
+
+
+def _lot(text: str) -> float:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6]) / 2**48
 
 
 def _spent(stage: Stage) -> int:

@@ -23,6 +23,7 @@ from chalicelib.core.events import (
     ResumeRequested,
     RollbackRequested,
     RunRequested,
+    SubmissionDeferred,
     SubmissionRefused,
     SubmissionStarted,
     SubmissionUnclear,
@@ -65,7 +66,7 @@ def decide(run: Run | None, event: Event) -> Decision:
     return Decision(after, (*_granted(run, after, event), *_newly_owed(run, after)))
 
 
-def _apply(run: Run, event: Event) -> Run:  # noqa: C901, PLR0911 -- one line an event
+def _apply(run: Run, event: Event) -> Run:  # noqa: C901, PLR0911, PLR0912 -- one line an event
     match event:
         case SubmissionStarted():
             return _start(run, event)
@@ -73,6 +74,8 @@ def _apply(run: Run, event: Event) -> Run:  # noqa: C901, PLR0911 -- one line an
             return _refuse(run, event)
         case SubmissionUnclear():
             return run
+        case SubmissionDeferred():
+            return jobs.defer(run, event)
         case JobChanged():
             return jobs.report(run, event)
         case JobNotFound():

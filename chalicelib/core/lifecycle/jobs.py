@@ -10,10 +10,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.core.events import JobChanged, SubmissionStarted
+from chalicelib.core.events import JobChanged, SubmissionDeferred, SubmissionStarted
 from chalicelib.core.job_names import job_name
 from chalicelib.core.lifecycle import stages
-from chalicelib.core.lifecycle.attempts import fail_stage, needs_preparation
+from chalicelib.core.lifecycle.attempts import deferral, fail_stage, needs_preparation
 from chalicelib.core.lifecycle.endings import cause_of, how_it_ended, is_spoilt, shortened
 from chalicelib.core.plans.plan import JobAction
 from chalicelib.core.run import JobState, JobStatus, Run, StageStatus, rank
@@ -22,13 +22,13 @@ from chalicelib.core.run import JobState, JobStatus, Run, StageStatus, rank
 def is_wanted(run: Run, name: str) -> bool:
     """Whether the stage needs a (new) submission now; readiness is ``advance``'s business."""
     stage = run.stage(name)
+    if stage.retry_at is not None:
+        return False
     if stage.status is StageStatus.RUNNING:
         job = run.job(name)
         is_missing = job is None or job.attempt != stage.attempts or job.is_prepared
         return isinstance(run.plan.stage(name).action, JobAction) and is_missing
-    return stage.status is StageStatus.CREATED or (
-        stage.status is StageStatus.RETRY and stage.retry_at is None
-    )
+    return stage.status in (StageStatus.CREATED, StageStatus.RETRY)
 
 
 def is_current(run: Run, job: JobState) -> bool:
@@ -70,6 +70,18 @@ def intend(run: Run, event: SubmissionStarted) -> Run:
         is_preparation=needs_preparation(run, event.stage),
     )
     return run.model_copy(update={"serial": event.serial, "jobs": (*run.jobs, job)})
+
+
+def defer(run: Run, event: SubmissionDeferred) -> Run:
+    """Take the intent back: it certainly had no effect. The next one comes a little later."""
+    job = by_serial(run, event.stage, event.serial, None)
+    if job is None or job.job_id is not None or job.has_ended:
+        return run
+    run = run.model_copy(update={"jobs": tuple(each for each in run.jobs if each is not job)})
+    if run.stage(event.stage).status is not StageStatus.RUNNING:
+        return run
+    later = event.at + deferral(run, event.serial)
+    return stages.change(run, event.stage, retry_at=later)
 
 
 def report(run: Run, event: JobChanged) -> Run:
