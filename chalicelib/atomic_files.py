@@ -13,6 +13,18 @@ COPY_BYTES: Final = 1024 * 1024
 """What a copy holds in memory at a time."""
 
 
+def make_open_folder(folder: Path) -> None:
+    """Create the folder, and those above it that are missing, open to every user.
+
+    It is the working directory of a job, whose image need not run as our user. A chmod, for
+    mkdir's mode is cut by the umask.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        each.chmod(0o777)
+
+
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Replace ``path`` by a file of that content; a reader sees the old one or the new one."""
     with replacing(path, path.parent, mode=mode) as file:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from chalicelib.atomic_files import write_atomically
+from chalicelib.atomic_files import make_open_folder, write_atomically
 from chalicelib.core.errors import Refused, Unavailable
 from chalicelib.core.paths import is_inside, normal_path
 from chalicelib.core.site import FileSystems, Mount
@@ -74,5 +74,5 @@ def _write(folder: Path, path: str, content: bytes) -> None:
     inside = Path(os.path.realpath(target.parent))
     if not inside.is_relative_to(os.path.realpath(folder)):
         raise Refused(f"{path!r}: a symbolic link on the way leads out of the file system")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_open_folder(target.parent)
     write_atomically(target, content, mode=0o644)

@@ -15,6 +15,7 @@ from chalicelib.core.paths import s3_parts
 from chalicelib.core.plans.demand_orders import named_inputs, named_outputs
 from chalicelib.core.site import Site
 from chalicelib.core.submission import Submission
+from chalicelib.core.worker_documents import LEFTOVERS
 
 PARAMETERS: Final = "demand_execution.execution_parameters"
 DEFINITION_RESERVE_BYTES: Final = 8 * 1024
@@ -25,6 +26,7 @@ def check_submission(submission: Submission, prepared: Scaffolding, site: Site) 
     """Raise InvalidRequest, or Forbidden, naming the field that asks for it."""
     _check_objects(submission, prepared)
     _check_inputs(prepared)
+    _check_leftovers(prepared)
     _check_destinations(prepared, site)
     _check_definition(prepared)
     _check_mounts(prepared, site)
@@ -67,6 +69,24 @@ def _check_inputs(prepared: Scaffolding) -> None:
                 field=f"{PARAMETERS}.params.{name}",
                 value=request.destination_path,
                 mend="give it a name below the working directory",
+            )
+
+
+def _check_leftovers(prepared: Scaffolding) -> None:
+    """What is kept of other runs must be nobody's working directory, input or output."""
+    root = prepared.working_directory_efs.rpartition("/")[2]
+    named = [("demand_execution.execution_id", root)]
+    for name, request in named_inputs(prepared):
+        named.append((f"{PARAMETERS}.params.{name}", request.destination_path))
+    for name, request in named_outputs(prepared):
+        named.append((f"{PARAMETERS}.params.{name}", request.source_path))
+    for field, path in named:
+        if LEFTOVERS in path.split("/"):
+            raise InvalidRequest(
+                f"{LEFTOVERS!r} is Falsework's own, for what failed attempts leave behind",
+                field=field,
+                value=path,
+                mend="choose another name",
             )
 
 

@@ -7,10 +7,16 @@ when the outcome exists.
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import JsonValue
 
 from chalicelib.core.data_sync.requests import DataSyncRequest
 from chalicelib.core.noun import Noun
+
+LEFTOVERS: Final = ".falsework-leftovers"
+"""The folder beside the runs' roots that takes what attempts left behind, each below the name of
+its root. No request may name it."""
 
 
 class MountedVolume(Noun):

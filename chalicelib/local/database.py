@@ -96,7 +96,8 @@ class Database:
         Changing to WAL does not wait for other connections but fails at once, hence the lock.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Working directories in it are open to every user, for a job may run as another one.
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with (self.path.with_suffix(".lock")).open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 with closing(self._connect()) as connection:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from chalicelib.atomic_files import write_atomically
+from chalicelib.atomic_files import make_open_folder, write_atomically
 from chalicelib.core.errors import Refused, Unavailable
 from chalicelib.core.site import FileSystems
 from chalicelib.local.folders import Folders
@@ -66,7 +66,7 @@ def _write(folder: Path, path: str, content: bytes) -> None:
     target = folder / path
     if not _is_inside(target.parent, folder):
         raise Refused(f"{path!r}: a symbolic link on the way leads out of the file system")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_open_folder(target.parent)
     write_atomically(target, content, mode=0o644)
 
 

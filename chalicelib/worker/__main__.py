@@ -50,8 +50,8 @@ CLAIMED_BY_ANOTHER: Final = 75
 """EX_TEMPFAIL of sysexits.h; the engine looks for the job that holds the claim."""
 
 Clock = Callable[[], datetime]
-Verb = Callable[[bytes, ObjectStore, Clock], dict[str, JsonValue]]
-"""Carries out the order in these bytes."""
+Verb = Callable[[bytes, WorkerSettings, ObjectStore, Clock], dict[str, JsonValue]]
+"""Carries out the order in these bytes, as the job that the settings name."""
 
 
 def main(
@@ -90,7 +90,7 @@ def work(
     result: JsonValue = None
     error = None
     try:
-        result = verb(order, objects, clock)
+        result = verb(order, job, objects, clock)
     except (InvalidRequest, Refused, NotFound) as exc:
         error = sentence(exc)
         say(f"error: {error}")
@@ -111,7 +111,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Carry out the order of one worker job, as its environment says.",
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("stage-in", help="bring the inputs to where the job expects them")
+    bring = verbs.add_parser("stage-in", help="bring the inputs to where the job expects them")
+    bring.add_argument("--again", action="store_true", help="first move aside what is there")
     verbs.add_parser("stage-out", help="bring the outputs home, each with its manifest")
     clean = verbs.add_parser("clean-up", help="remove what is the run's own")
     clean.add_argument("--keep-outputs", action="store_true", help="they have not been saved")
@@ -121,15 +122,18 @@ def _parser() -> argparse.ArgumentParser:
 def _verb(told: argparse.Namespace) -> Verb:
     match told.verb:
         case "stage-in":
-            return lambda order, objects, clock: stage_in(
-                StageInOrder.model_validate_json(order), objects, clock
+            return lambda order, job, objects, clock: stage_in(
+                StageInOrder.model_validate_json(order),
+                objects,
+                clock,
+                again_as=job.job_name if told.again else None,
             )
         case "stage-out":
-            return lambda order, objects, clock: stage_out(
+            return lambda order, _job, objects, clock: stage_out(
                 StageOutOrder.model_validate_json(order), objects, clock
             )
         case _:
-            return lambda order, _objects, _clock: clean_up(
+            return lambda order, _job, _objects, _clock: clean_up(
                 CleanUpOrder.model_validate_json(order), keep_outputs=told.keep_outputs
             )
 

@@ -4,6 +4,9 @@ A path of the order is removed if it is the run's own root or lies below it, as 
 passing through a link; any other (a cached input that runs share) is kept and reported. While the
 outputs have not been saved they are kept too, together with everything in the root that links in
 them lead to: stage-out follows such links, so the output is not whole without.
+
+What earlier attempts left behind (``leftovers``) goes with the root, be outputs saved or not:
+stage-out never stores anything of it.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from pydantic import JsonValue
 
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.worker_documents import CleanUpOrder
+from chalicelib.worker.leftovers import leftovers_of, remove_leftovers
 from chalicelib.worker.places import Place, Places
 from chalicelib.worker.removal import remove
 from chalicelib.worker.transfers import say
@@ -38,6 +42,8 @@ def clean_up(order: CleanUpOrder, *, keep_outputs: bool) -> dict[str, JsonValue]
     for text in dict.fromkeys(order.paths):
         try:
             place = _own(text, places)
+            if place.path == places.root.path:
+                size_bytes += _remove_leftovers(places.root)
             size_bytes += _remove(place, kept)
         except InvalidRequest as exc:
             say(f"kept {text}: {exc.message}")
@@ -63,6 +69,17 @@ def _remove(place: Place, kept: frozenset[Path]) -> int:
         raise InvalidRequest("it belongs to an output that has not been saved")
     size_bytes = remove(place.mount, path, kept)
     say(f"removed {place.text}: {size_bytes:,} bytes")
+    return size_bytes
+
+
+def _remove_leftovers(root: Place) -> int:
+    try:
+        size_bytes = remove_leftovers(root)
+    except InvalidRequest as exc:
+        say(f"kept {leftovers_of(root)}: {exc.message}")
+        return 0
+    if size_bytes:
+        say(f"removed {leftovers_of(root)}: {size_bytes:,} bytes")
     return size_bytes
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from chalicelib.core.errors import Unavailable
-from chalicelib.worker.places import Place, make_folder_of
+from chalicelib.worker.folders import make_folder_of
+from chalicelib.worker.places import Place
 from chalicelib.worker.transfers import say
 
 RETRY_SECONDS: Final = 5.0

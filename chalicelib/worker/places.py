@@ -129,9 +129,3 @@ def check_bound(path: Path, place: Place) -> None:
             value=place.text,
             mend="remove the link, or give a path without links",
         )
-
-
-def make_folder_of(path: Path, place: Place) -> None:
-    """Create the folder that ``path`` is in, with those above it; it stays within the bound."""
-    check_bound(path, place)
-    path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,7 @@
 """Removing files without ever following a symbolic link, whoever moves what at the same time.
 
-Every step goes from an open folder to an entry of it (``dir_fd``), so a folder that is swapped
-for a link after we looked cannot lead us elsewhere: opening it fails. A link is removed itself.
-What is missing is removed already.
+Every step goes from an open folder to an entry of it (``folders``). A link is removed itself. What
+is missing is removed already.
 """
 
 from __future__ import annotations
@@ -10,18 +9,16 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from chalicelib.core.errors import InvalidRequest
+from chalicelib.worker.folders import lstat, open_writable, opened
 
 DEEPEST: Final = 64
 """Folders nested deeper are first moved up, so that neither the stack nor the open files run out;
 our choice."""
-
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def remove(mount: Path, path: Path, kept: Collection[Path] = ()) -> int:
@@ -38,27 +35,6 @@ def remove(mount: Path, path: Path, kept: Collection[Path] = ()) -> int:
             return removal.entry(folder, path, 0)
     except FileNotFoundError:
         return 0
-
-
-@contextmanager
-def opened(mount: Path, folder: Path) -> Iterator[int]:
-    """Open a folder below ``mount``, each step from the last one, links refused."""
-    handle = os.open(mount, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for part in folder.parts:
-            try:
-                inner = os.open(part, _FOLDER, dir_fd=handle)
-            except NotADirectoryError as exc:
-                raise InvalidRequest(
-                    f"{str(folder)!r} passes through {part!r}, which is a link or a file",
-                    value=str(folder),
-                    mend="give the path that the link leads to",
-                ) from exc
-            os.close(handle)
-            handle = inner
-        yield handle
-    finally:
-        os.close(handle)
 
 
 def names_of_files(folder: Path) -> Iterator[str]:
@@ -102,7 +78,7 @@ class _Removal:
         """Remove the entry of that name from the open folder; return its bytes."""
         if path in self._kept:
             return 0
-        found = _lstat(folder, path.name)
+        found = lstat(folder, path.name)
         if found is None:
             return 0
         if not stat.S_ISDIR(found.st_mode):
@@ -112,7 +88,7 @@ class _Removal:
         if depth > DEEPEST and path not in self._above_kept:
             self._move_up(folder, path.name)
             return 0
-        handle = _open_folder(folder, path.name)
+        handle = open_writable(folder, path.name)
         try:
             size_bytes = self._content(handle, path, depth)
         finally:
@@ -138,23 +114,3 @@ class _Removal:
         self._moved += 1
         moved = f".falsework-removing-{uuid4().hex}"
         os.rename(name, moved, src_dir_fd=folder, dst_dir_fd=self._tops[0])
-
-
-def _lstat(folder: int, name: str) -> os.stat_result | None:
-    try:
-        return os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-
-
-def _open_folder(folder: int, name: str) -> int:
-    """Open it for emptying: tools like module caches leave folders that forbid that."""
-    try:
-        handle = os.open(name, _FOLDER, dir_fd=folder)
-    except PermissionError:
-        os.chmod(name, stat.S_IRWXU, dir_fd=folder)
-        handle = os.open(name, _FOLDER, dir_fd=folder)
-    with suppress(PermissionError):
-        if os.fstat(handle).st_mode & stat.S_IRWXU != stat.S_IRWXU:
-            os.fchmod(handle, stat.S_IRWXU)
-    return handle

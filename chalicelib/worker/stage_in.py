@@ -1,5 +1,8 @@
 """Stage in: text files and inputs are brought to where the job expects them.
 
+After an attempt that failed the whole root is first moved aside (``leftovers``); the root is then
+new, and so is everything in it, whatever that attempt half wrote.
+
 A repeat copies what is missing or outdated and leaves the rest. Every file appears by a rename,
 so one that is there is complete. Its modification time becomes the start of the transfer (or the
 object's own time, if later): an object that is replaced while we copy is then newer than our copy
@@ -27,8 +30,10 @@ from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.worker_documents import StageInOrder, TextFile
 from chalicelib.ports import ObjectStore
 from chalicelib.worker.fetching import Source, find_source, local_state
+from chalicelib.worker.folders import make_folder_of, make_root
+from chalicelib.worker.leftovers import move_aside
 from chalicelib.worker.lock import locked
-from chalicelib.worker.places import Place, Places, make_folder_of
+from chalicelib.worker.places import Place, Places
 from chalicelib.worker.problems import problems_of
 from chalicelib.worker.removal import names_of_files, remove_files
 from chalicelib.worker.transfers import amount, in_parallel, say
@@ -48,9 +53,18 @@ def stage_in(
     objects: ObjectStore,
     clock: Callable[[], datetime],
     lock: Callable[[Place], AbstractContextManager[None]] = locked,
+    *,
+    again_as: str | None = None,
 ) -> dict[str, JsonValue]:
-    """Return ``{"files", "bytes", "params": {param: {…}}}``. Raises InvalidRequest."""
+    """Return ``{"files", "bytes", "params": {param: {…}}}``. Raises InvalidRequest.
+
+    ``again_as``: the job's name, where what is in the root is to be moved aside first.
+    """
     places = Places(order.mounts, order.root)
+    with problems_of(order.root):
+        if again_as is not None:
+            move_aside(places.root, again_as)
+        make_root(places.root)
     for file in order.files:
         with problems_of(file.path):
             write_text(file, places)

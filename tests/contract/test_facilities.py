@@ -76,6 +76,16 @@ def test_a_file_is_written_with_its_folders_and_replaced(facilities, folder, pre
     assert [path.name for path in (folder / "scratch/e1").iterdir()] == [".demand.env"]
 
 
+def test_every_user_may_write_into_the_folder_that_a_file_needed_and_only_there(
+    facilities, folder
+):
+    (folder / "scratch/mine").mkdir(parents=True, mode=0o750)
+    facilities.write_file(f"{FILE_SYSTEM}:/scratch/e2/f", b"x")
+    facilities.write_file(f"{FILE_SYSTEM}:/scratch/mine/f", b"x")
+    modes = [(folder / "scratch" / name).stat().st_mode & 0o777 for name in ("e2", "mine")]
+    assert modes == [0o777, 0o750]
+
+
 def test_a_file_is_its_owners_only(facilities, folder):
     facilities.write_file(f"{FILE_SYSTEM}:/scratch/f", b"x")
     assert (folder / "scratch/f").stat().st_mode & 0o777 == 0o644

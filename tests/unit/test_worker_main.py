@@ -46,12 +46,15 @@ def test_the_outcome_names_the_job_that_wrote_it(world):
     assert world.claims.holders == {(world.job_name, 0): Claim("job-7", 3)}
 
 
-@pytest.mark.parametrize("verb", ["stage-in", "stage-out", "clean-up", "clean-up --keep-outputs"])
+@pytest.mark.parametrize(
+    "verb", ["stage-in", "stage-in --again", "stage-out", "clean-up", "clean-up --keep-outputs"]
+)
 def test_the_loser_of_the_claim_touches_nothing(world, verb, capsys):
     world.claims.claim(world.job_name, 0, "winner", 1)
     world.write("report/r.tsv")
     orders = {
         "stage-in": order(world),
+        "stage-in --again": order(world),
         "stage-out": world.stage_out(sync("r", f"{ROOT}/report", "s3://home/r")),
     }
     before = tree(world.folder)
@@ -159,7 +162,9 @@ def test_a_mount_that_is_missing_is_a_failure_and_not_the_users(world, capsys):
     assert tree(world.folder) == {}
 
 
-@pytest.mark.parametrize("argv", [[], ["stage-up"], ["stage-in", "--keep-outputs"]])
+@pytest.mark.parametrize(
+    "argv", [[], ["stage-up"], ["stage-in", "--keep-outputs"], ["stage-out", "--again"]]
+)
 def test_a_wrong_command_line_ends_with_2(world, argv, capsys):
     with pytest.raises(SystemExit) as ended:
         main(argv, environ={}, ports=(world.objects, world.claims))
