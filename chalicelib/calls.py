@@ -11,6 +11,7 @@ from typing import assert_never
 
 from pydantic import JsonValue, ValidationError
 
+from chalicelib import batches
 from chalicelib.core.commands import WatchJob
 from chalicelib.core.errors import NotFound, Refused
 from chalicelib.core.events import JobChanged, JobNotFound, OutcomeRead
@@ -54,10 +55,8 @@ def _define(definition: JobDefinition, ports: Ports) -> str:
 
 def job_request(run: Run, job: JobState) -> JobRequest:
     """Return what to submit for the intent ``job``: all from the saved run, nothing fresh."""
-    action = run.plan.stage(job.stage).action
-    assert isinstance(action, JobAction)  # noqa: S101 -- only job stages have jobs
-    if job.is_preparation and action.preparation is not None:
-        action = action.preparation
+    action = _action(run, job)
+    is_worker = action.is_worker
     command = action.command
     if command is not None and action.unsaved_argument and not _has_saved(run):
         command = (*command, action.unsaved_argument)
@@ -69,20 +68,35 @@ def job_request(run: Run, job: JobState) -> JobRequest:
         environment={
             **action.environment,
             **_identity(run, job),
-            **({"FALSEWORK_OUTCOME_URI": outcome_uri(run, job)} if action.is_worker else {}),
+            **({"FALSEWORK_OUTCOME_URI": outcome_uri(run, job)} if is_worker else {}),
+            **batches.environment(run, job),
         },
         resource_requirements=action.resource_requirements,
+        array_size=job.children if job.children and job.children > 1 else None,
         tags={**action.tags, "falsework:run": run.id},
     )
 
 
+def _action(run: Run, job: JobState) -> JobAction:
+    action = run.plan.stage(job.stage).action
+    assert isinstance(action, JobAction)  # noqa: S101 -- only job stages have jobs
+    if job.is_preparation:
+        return action.preparation or action
+    return action.fan_out or action if job.children else action
+
+
 def outcome_uri(run: Run, job: JobState) -> str:
-    """Return where the worker that holds the claim of ``job`` writes its result document."""
+    """Return where the worker that holds the claim of ``job`` writes its result document: of a
+    job that does batches, below which every child writes its own."""
+    if job.children:
+        return batches.documents_uri(run, job.stage)
     return f"{run.plan.results_prefix}{job.name}.json"
 
 
 def read_outcome(run: Run, job: JobState, ports: Ports, at: datetime) -> OutcomeRead:
     """Return who holds the claim and what the holder wrote, both read consistently."""
+    if job.children:
+        return batches.read(run, job, ports, at)
     holder = ports.claims.holder(job.name, 0)
     event = OutcomeRead(
         run_id=run.id,

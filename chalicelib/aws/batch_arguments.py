@@ -85,6 +85,8 @@ def submit_arguments(job: JobRequest) -> dict[str, Any]:
         "retryStrategy": _ONE_ATTEMPT,
         "propagateTags": True,
     }
+    if job.array_size is not None:
+        arguments["arrayProperties"] = {"size": job.array_size}
     if tags := fitting_tags(job.tags, JOB_TAGS):
         arguments["tags"] = tags  # an empty map is not allowed (API reference, SubmitJob, tags)
     size = json_bytes(arguments)

@@ -24,6 +24,12 @@ from chalicelib.ports import JobSeen
 DETAIL_TYPE: Final = "Batch Job State Change"
 RUN_VARIABLE: Final = "FALSEWORK_RUN_ID"
 RUN_TAG: Final = "falsework:run"
+_WITH_A_HOST: Final = (
+    JobStatus.STARTING,
+    JobStatus.RUNNING,
+    JobStatus.SUCCEEDED,
+    JobStatus.FAILED,
+)
 _T = TypeVar("_T")
 
 
@@ -57,6 +63,8 @@ class _Attempt(_Told):
 
 class _Array(_Told):
     index: int | None = None
+    status_summary: Annotated[dict[str, int], BeforeValidator(_or_empty)] = {}
+    """Of a parent: how many of its children are how."""
 
 
 class _Node(_Told):
@@ -108,7 +116,7 @@ def read_job(detail: Mapping[str, Any], *, queue: str = "") -> JobSeen | None:
         job_id=job.job_id,
         name=job.job_name,
         queue=job.job_queue or queue,
-        status=job.status,
+        status=_status(job),
         run_id=_run_id(job),
         ended_attempts=_ended_attempts(job),
         exit_code=_first(job.container.exit_code, last.exit_code),
@@ -117,6 +125,14 @@ def read_job(detail: Mapping[str, Any], *, queue: str = "") -> JobSeen | None:
         started_at=_time(job.started_at),
         stopped_at=_time(job.stopped_at),
     )
+
+
+def _status(job: _Job) -> JobStatus:
+    """The parent of an array is PENDING until its last child has ended; its children tell more."""
+    counts = job.array_properties.status_summary
+    has_host = any(counts.get(status) for status in _WITH_A_HOST)
+    is_waiting = job.status not in ENDED_JOBS
+    return JobStatus.RUNNING if is_waiting and has_host else job.status
 
 
 def _what_is_wrong(error: ValidationError) -> str:

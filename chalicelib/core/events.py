@@ -104,6 +104,8 @@ class OutcomeRead(Noun):
     is_written: bool = False
     result: JsonValue = None
     error: str | None = None
+    batches_left: int | None = None
+    """Of a job that did batches: how many of its stage's are still not done."""
 
 
 class CallEnded(Noun):

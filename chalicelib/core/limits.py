@@ -20,6 +20,9 @@ BATCH_JOB_DEFINITION_BYTES: Final = 24 * 1024
 BATCH_DESCRIBE_IDS: Final = 100
 """AWS Batch API reference, DescribeJobs, jobs: a list of up to 100 job ids."""
 
+BATCH_ARRAY_CHILDREN: Final = 10_000
+"""AWS Batch user guide, array jobs: "between 2 and 10,000"; one child is a plain job."""
+
 BATCH_PAYLOAD_BYTES: Final = 30 * 1024
 """AWS Batch user guide, service quotas: "Maximum job payload size (for SubmitJob API
 operations)"."""

@@ -100,6 +100,10 @@ class Stage(StageState):
     """How many of the attempts the infrastructure spoilt: they do not count as the user's."""
     uses_fallback: bool = False
     """Its next submissions go to the fallback queue, if the plan has one."""
+    batches: int | None = None
+    """How many its worker has divided the work into; None: it has not."""
+    batches_left: int | None = None
+    """How many of them are not done; 0: only the finish is."""
     retry_at: AwareDatetime | None = None
     """When the next attempt may begin, or, while RUNNING, a submission that was turned away be
     made again; None once that time has come."""
@@ -138,6 +142,12 @@ class JobState(Noun):
     """Of the run, when it was submitted; one of an earlier generation must only end."""
     is_preparation: bool = False
     """Our worker's job that clears the ground before the stage's own job runs again."""
+    children: int | None = None
+    """Of a job that does batches: how many. From two on they are a Batch array."""
+    follows: str | None = None
+    """Name of the job before it, which left behind a list of the batches that are not done."""
+    leads_on: bool = False
+    """It has done its part, and another job of its stage follows."""
     is_own: bool = True
     """False: an extra copy or a superseded submission; it must end and never moves the run."""
     is_absent: bool = False
@@ -149,11 +159,6 @@ class JobState(Noun):
     def has_ended(self) -> bool:
         """Whether nothing of it can still be running."""
         return self.is_absent or self.status in ENDED_JOBS
-
-    @property
-    def is_prepared(self) -> bool:
-        """Whether it has cleared the ground, so that the stage's own job can follow."""
-        return self.is_preparation and self.is_own and self.is_read
 
     @property
     def order(self) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from chalicelib.core.batch_rules import check_batch_name, check_environment, check_overrides
 from chalicelib.core.errors import Refused
-from chalicelib.core.limits import BATCH_JOB_DEFINITION_BYTES
+from chalicelib.core.limits import BATCH_ARRAY_CHILDREN, BATCH_JOB_DEFINITION_BYTES
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.local.facilities import is_queue
 from chalicelib.ports import JobRequest
@@ -22,6 +22,8 @@ def check_job(job: JobRequest) -> None:
     check_batch_name("job", job.name)
     check_environment(job.environment)
     check_overrides(_overrides(job))
+    if job.array_size is not None and job.array_size > BATCH_ARRAY_CHILDREN:
+        raise Refused(f"an array has at most {BATCH_ARRAY_CHILDREN} children: {job.array_size}")
 
 
 def check_definition(definition: JobDefinition) -> None:

@@ -79,6 +79,7 @@ class Launcher:
             "job_id": start.job_id,
             "database": str(self._database.path.resolve()),
             "grace_seconds": self._grace_seconds,
+            "array_size": start.request.array_size,
             **launch._asdict(),
         }
         return json.dumps(document, indent=1).encode()

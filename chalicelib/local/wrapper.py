@@ -87,7 +87,7 @@ def main(folder: Path, token: str) -> int:
         started_at = _now()
         if not row.change("STARTING", "RUNNING", started_at=started_at):
             return 0
-        ending = _run(folder, launch, row)
+        ending = _run_all(folder, launch, row)
         stopped_at = _now()
         _record(folder, {**ending._asdict(), "stopped_at": stopped_at})
         row.change(
@@ -98,6 +98,23 @@ def main(folder: Path, token: str) -> int:
             stopped_at=stopped_at,
         )
     return 0
+
+
+def _run_all(folder: Path, launch: dict[str, Any], row: Row) -> Ending:
+    """Run the command; of an array once for each child, one after the other, whatever fails."""
+    if launch["array_size"] is None:
+        return _run(folder, launch, row)
+    failed = []
+    for index in range(launch["array_size"]):
+        environment = {**launch["environment"], "AWS_BATCH_JOB_ARRAY_INDEX": str(index)}
+        ending = _run(folder, {**launch, "environment": environment}, row)
+        if row.stop_reason() is not None:
+            return ending
+        if not ending.is_success:
+            failed.append(index)
+    if failed:
+        return Ending(1, f"{len(failed)} of {launch['array_size']} children failed", False)
+    return Ending(0, "Array Job succeeded", is_success=True)
 
 
 def _run(folder: Path, launch: dict[str, Any], row: Row) -> Ending:

@@ -21,6 +21,12 @@ def container(**fields):
     return definition_arguments(definition, **options)["containerProperties"]
 
 
+@pytest.mark.parametrize("size", [None, 2, 10_000])
+def test_an_array_is_submitted_with_its_size(size):
+    job = JobRequest(name="x", queue="q", definition_arn="arn:x", array_size=size)
+    assert submit_arguments(job).get("arrayProperties") == (size and {"size": size})
+
+
 def test_a_definition_holds_what_a_job_cannot_override():
     volume = {"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}
     mount = {"readOnly": True, "containerPath": "/x", "sourceVolume": "v"}

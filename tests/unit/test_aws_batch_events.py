@@ -73,7 +73,7 @@ def sample(name):
             "failed-before-start",
             {"status": "FAILED", "ended_attempts": 1, "reason": "canceled by falsework"},
         ),
-        ("array-parent", {"status": "PENDING"}),
+        ("array-parent", {"status": "RUNNING"}),
         ("unknown-properties", {"status": "STARTING"}),
     ],
 )
@@ -91,6 +91,23 @@ def test_what_was_read_is_news_for_the_run():
     seen = read_event(sample("failed-spot-reclaim"))
     changed = calls.job_changed(seen, "r1", datetime(2026, 5, 1, 12, 1, tzinfo=UTC))
     assert (changed.uid, changed.serial) == ("abcdefghijklmnopqrst", 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "summary", "read"),
+    [
+        ("PENDING", {"RUNNABLE": 3}, "PENDING"),
+        ("PENDING", {"RUNNABLE": 2, "STARTING": 1}, "RUNNING"),
+        ("PENDING", {"SUCCEEDED": 3, "A-STATUS-OF-TOMORROW": 1}, "RUNNING"),
+        ("SUCCEEDED", {"SUCCEEDED": 3}, "SUCCEEDED"),
+        ("FAILED", {"SUCCEEDED": 2, "FAILED": 1}, "FAILED"),
+        ("SUBMITTED", None, "SUBMITTED"),
+    ],
+)
+def test_the_parent_of_an_array_is_told_by_its_children(status, summary, read):
+    detail = sample("array-parent")["detail"]
+    array = {"size": 3, "statusSummary": summary}
+    assert read_job(detail | {"status": status, "arrayProperties": array}).status == read
 
 
 def test_the_child_of_an_array_or_of_a_node_is_nobodys():

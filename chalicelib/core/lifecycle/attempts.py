@@ -102,7 +102,8 @@ def needs_preparation(run: Run, name: str) -> bool:
         not job.is_preparation and (job.generation, job.attempt) != now for job in seen
     )
     current = run.job(name)
-    return has_worked and not (current and current.attempt == now[1] and current.is_prepared)
+    is_done = current and current.attempt == now[1] and current.leads_on
+    return has_worked and not is_done
 
 
 def _may_try_again(run: Run, stage: Stage, cause: str, is_spoilt: bool) -> bool:

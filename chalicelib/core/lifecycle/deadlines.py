@@ -69,6 +69,8 @@ def attempt_ends_at(run: Run, plan: StagePlan) -> datetime | None:
         job = run.job(plan.name)
         is_main = job is not None and not job.is_preparation and not job.has_ended
         started_at = job.started_at if job and is_main else None
+        if job is not None and job.children and is_main:
+            started_at = stage.begun_at  # the parent of an array is never seen to start
     return started_at and started_at + timedelta(seconds=plan.timeout_seconds)
 
 

@@ -15,8 +15,9 @@ from chalicelib.core.job_names import job_name
 from chalicelib.core.lifecycle import stages
 from chalicelib.core.lifecycle.attempts import deferral, fail_stage, needs_preparation
 from chalicelib.core.lifecycle.endings import cause_of, how_it_ended, is_spoilt, shortened
+from chalicelib.core.limits import BATCH_ARRAY_CHILDREN
 from chalicelib.core.plans.plan import JobAction
-from chalicelib.core.run import JobState, JobStatus, Run, StageStatus, rank
+from chalicelib.core.run import JobState, JobStatus, Run, Stage, StageStatus, rank
 
 
 def is_wanted(run: Run, name: str) -> bool:
@@ -26,7 +27,7 @@ def is_wanted(run: Run, name: str) -> bool:
         return False
     if stage.status is StageStatus.RUNNING:
         job = run.job(name)
-        is_missing = job is None or job.attempt != stage.attempts or job.is_prepared
+        is_missing = job is None or job.attempt != stage.attempts or job.leads_on
         return isinstance(run.plan.stage(name).action, JobAction) and is_missing
     return stage.status in (StageStatus.CREATED, StageStatus.RETRY)
 
@@ -59,6 +60,8 @@ def intend(run: Run, event: SubmissionStarted) -> Run:
     if run.stage(event.stage).status is not StageStatus.RUNNING:
         run = stages.begin(run, event.stage, event.at)
     stage = run.stage(event.stage)
+    is_preparation = needs_preparation(run, event.stage)
+    last = run.job(event.stage)
     job = JobState(
         stage=event.stage,
         serial=event.serial,
@@ -67,9 +70,15 @@ def intend(run: Run, event: SubmissionStarted) -> Run:
         queue=(action.fallback_queue if stage.uses_fallback else None) or action.queue,
         submit_started_at=event.at,
         generation=run.generation,
-        is_preparation=needs_preparation(run, event.stage),
+        is_preparation=is_preparation,
+        children=None if is_preparation else _children(stage),
+        follows=last.name if last is not None and last.children else None,
     )
     return run.model_copy(update={"serial": event.serial, "jobs": (*run.jobs, job)})
+
+
+def _children(stage: Stage) -> int | None:
+    return min(stage.batches_left, BATCH_ARRAY_CHILDREN) if stage.batches_left else None
 
 
 def defer(run: Run, event: SubmissionDeferred) -> Run:

@@ -91,6 +91,9 @@ class JobAction(Noun):
     """Where it is submitted after the infrastructure failed under it twice."""
     preparation: JobAction | None = None
     """A worker's job that clears the ground before every attempt but the stage's very first."""
+    fan_out: JobAction | None = None
+    """Where the work proves too much for one job the worker writes a plan of batches instead; an
+    array of this action does them, and the stage's own job runs once more to finish."""
     unsaved_argument: str | None = None
     """Added to the command while the plan's ``outputs_from`` stage is not COMPLETE."""
 

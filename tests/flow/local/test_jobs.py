@@ -215,3 +215,27 @@ def test_an_ending_that_the_wrapper_could_not_store_is_found_in_its_file(host_sh
     lost = LostJobs(host_shop.root, host_shop.home.database)
     until(lambda: lost.settle() == 1)  # the wrapper itself may need a moment to be gone
     assert host_shop.seen(job_id) == ended
+
+
+# --- arrays
+
+
+def test_every_child_of_an_array_runs_with_its_index_whatever_the_others_do(shop):
+    script = 'echo "child $AWS_BATCH_JOB_ARRAY_INDEX"; test $AWS_BATCH_JOB_ARRAY_INDEX != 1'
+    seen = shop.run(script, array_size=3)
+    assert (seen.status, seen.exit_code) == (JobStatus.FAILED, 1)
+    assert seen.reason == "1 of 3 children failed"
+    assert shop.jobs.log(seen.log_stream, 1000) == b"child 0\nchild 1\nchild 2\n"
+
+
+def test_an_array_succeeds_when_all_of_its_children_do(shop):
+    assert shop.run("true", array_size=2).status is JobStatus.SUCCEEDED
+
+
+def test_an_array_that_is_stopped_begins_no_further_child(shop):
+    job_id = shop.submit("echo begun; exec sleep 1000", array_size=3)
+    until(lambda: shop.started(job_id) and "begun" in shop.output(shop.seen(job_id)))
+    shop.jobs.stop(job_id, "enough")
+    seen = shop.ended(job_id)
+    assert (seen.status, seen.reason) == (JobStatus.FAILED, "enough")
+    assert shop.jobs.log(job_id, 100) == b"begun\n"
