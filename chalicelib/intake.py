@@ -17,7 +17,8 @@ from chalicelib.core.demand.scaffolding import Scaffolding
 from chalicelib.core.documents import parse_document
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, Refused, Unavailable
 from chalicelib.core.events import RunRequested
-from chalicelib.core.plans.demand_execution import KIND, plan_demand
+from chalicelib.core.options import check_options
+from chalicelib.core.plans.demand_execution import CLOSING, KIND, STAGES, plan_demand
 from chalicelib.core.plans.demand_orders import named_inputs, named_outputs
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.run import Run
@@ -39,7 +40,7 @@ def submit(document: object, ports: Ports) -> Run:
     """
     submission, prepared = _prepare(document, ports)
     create = prepared.response.setup_configs.batch_create_request
-    _check_queue(create.job_queue_name, ports)
+    _check_queues(submission, create.job_queue_name, ports)
     ports.facilities.resolve_image(create.image)
     event = _requested(submission, prepared, ports)
     try:
@@ -95,7 +96,7 @@ def check(document: object, ports: Ports) -> list[str]:
     """
     submission, prepared = _prepare(document, ports)
     create = prepared.response.setup_configs.batch_create_request
-    _check_queue(create.job_queue_name, ports)
+    _check_queues(submission, create.job_queue_name, ports)
     image = ports.facilities.resolve_image(create.image)
     return [
         f"run {submission.run_id} in group {submission.options.group}",
@@ -113,6 +114,7 @@ def check(document: object, ports: Ports) -> list[str]:
 
 def _prepare(document: object, ports: Ports) -> tuple[Submission, Scaffolding]:
     submission = parse_submission(document)
+    check_options(submission.options, STAGES, CLOSING)
     prepared = scaffolding.prepare(
         submission.request,
         ports.site,
@@ -153,14 +155,19 @@ def _accepted(run_id: str, digest: str, ports: Ports) -> Run:
     return run
 
 
-def _check_queue(queue: str, ports: Ports) -> None:
-    if not ports.facilities.has_queue(queue):
-        raise InvalidRequest(
-            f"there is no job queue {queue!r}",
-            field="demand_execution.execution_platform.aws_batch.job_queue_name",
-            value=queue,
-            mend="name a queue of this site",
-        )
+def _check_queues(submission: Submission, queue: str, ports: Ports) -> None:
+    """A fallback queue that is not there would be found out in the worst moment."""
+    named = {"demand_execution.execution_platform.aws_batch.job_queue_name": queue}
+    if submission.options.fallback_job_queue_name is not None:
+        named["options.fallback_job_queue_name"] = submission.options.fallback_job_queue_name
+    for field, name in named.items():
+        if not ports.facilities.has_queue(name):
+            raise InvalidRequest(
+                f"there is no job queue {name!r}",
+                field=field,
+                value=name,
+                mend="name a queue of this site",
+            )
 
 
 def _what_is_there(name: str, request: DataSyncRequest, ports: Ports) -> str:

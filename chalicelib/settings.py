@@ -76,6 +76,27 @@ class WorkerSettings(Noun):
     outcome_uri: str
 
 
+class DataSyncSettings(Noun):
+    """What data syncs and the handlers beside them are told, under the names of the original."""
+
+    lock_root: Path | None = None
+    """Where locks lie; None: each beside its destination."""
+    default_bucket: str = ""
+    """Where JSON is put that names no place."""
+    roots: tuple[Path, ...] = ()
+    """Folders of this host that may be moved from and deleted in; empty: any."""
+
+
+class LambdaEnvelope(Noun):
+    """How a handler is called by a Batch job's environment (demand wire format, 13)."""
+
+    handler: str = ""
+    name: str = ""
+    payload: str = ""
+    """JSON, or where it is."""
+    response_location: str = ""
+
+
 class HostEnvironment(Noun):
     """What a local job gets of this process's own environment; nothing else passes."""
 
@@ -160,6 +181,28 @@ def load_worker(environ: Mapping[str, str] | None = None) -> WorkerSettings:
         )
     except (KeyError, ValueError) as exc:
         raise Misconfigured(f"not inside a worker job: {exc!r}") from exc
+
+
+def load_data_sync(environ: Mapping[str, str] | None = None) -> DataSyncSettings:
+    """Return what data syncs are told."""
+    env = os.environ if environ is None else environ
+    roots = env.get("FALSEWORK_DATA_ROOTS", "").split(os.pathsep)
+    return DataSyncSettings(
+        lock_root=_path(env.get("DATA_SYNC_LOCK_ROOT")),
+        default_bucket=env.get("DEFAULT_BUCKET_NAME", ""),
+        roots=tuple(Path(root) for root in roots if root),
+    )
+
+
+def load_lambda_envelope(environ: Mapping[str, str] | None = None) -> LambdaEnvelope:
+    """Return how this process is to call a handler; what is not set is empty."""
+    env = os.environ if environ is None else environ
+    return LambdaEnvelope(
+        handler=env.get("AWS_LAMBDA_FUNCTION_HANDLER") or env.get("_HANDLER", ""),
+        name=env.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+        payload=env.get("AWS_LAMBDA_EVENT_PAYLOAD", ""),
+        response_location=env.get("AWS_LAMBDA_EVENT_RESPONSE_LOCATION", ""),
+    )
 
 
 def _path(text: str | None) -> Path | None:

@@ -16,13 +16,14 @@ from chalicelib import engine, intake
 from chalicelib.aws.batch_jobs import BatchJobRunner
 from chalicelib.aws.claims import DynamoClaims
 from chalicelib.aws.clients import Clients
+from chalicelib.aws.dead_letters import Origins, SqsDeadLetters
 from chalicelib.aws.dropped_files import DroppedFiles
 from chalicelib.aws.facilities import AwsFacilities
 from chalicelib.aws.inbound import Message, read_messages, read_object_created
 from chalicelib.aws.job_changes import take_job_change, take_wake
 from chalicelib.aws.object_store import S3ObjectStore
 from chalicelib.aws.pace import DynamoPace
-from chalicelib.aws.queues import DeadLetters, Queue
+from chalicelib.aws.queues import Queue
 from chalicelib.aws.request_bucket import RequestBucket
 from chalicelib.aws.request_parts import RequestParts, read_part
 from chalicelib.aws.run_store import DynamoRunStore
@@ -46,13 +47,10 @@ Clock = Callable[[], datetime]
 class AwsHome:
     """The ports, and a method for each handler of ``app.py``: it takes the event as it came."""
 
-    def __init__(self, settings: Settings, clients: Clients, ports: Ports) -> None:
+    def __init__(
+        self, settings: Settings, clients: Clients, ports: Ports, dead_letters: SqsDeadLetters
+    ) -> None:
         submissions_queue = _queue(clients, settings.submissions_queue_url)
-        dead_letters = DeadLetters(
-            _queue(clients, settings.dead_letter_queue_url),
-            ports.objects,
-            settings.site.scratch_bucket,
-        )
         bucket = RequestBucket(clients.get("s3"), settings.site.requests_bucket)
         self.ports = ports
         self._parts = RequestParts(ports, bucket, submissions_queue, intake.submit)
@@ -111,8 +109,10 @@ def open_home(
     settings: Settings, clients: Clients | None = None, clock: Clock | None = None
 ) -> AwsHome:
     """Return the home whose state is in ``settings.table``. Nothing is asked of AWS."""
-    clients = clients or Clients(settings.site.aws_region)
-    return AwsHome(settings, clients, _ports(settings, clients, clock or _utc_now))
+    clients, clock = clients or Clients(settings.site.aws_region), clock or _utc_now
+    dead_letters = _dead_letters(settings, clients, clock)
+    ports = _ports(settings, clients, clock, dead_letters)
+    return AwsHome(settings, clients, ports, dead_letters)
 
 
 def open_worker_home(settings: Settings) -> tuple[ObjectStore, Claims]:
@@ -122,7 +122,9 @@ def open_worker_home(settings: Settings) -> tuple[ObjectStore, Claims]:
     return S3ObjectStore(clients.get("s3")), DynamoClaims(table, _utc_now)
 
 
-def _ports(settings: Settings, clients: Clients, clock: Clock) -> Ports:
+def _ports(
+    settings: Settings, clients: Clients, clock: Clock, dead_letters: SqsDeadLetters
+) -> Ports:
     table = Table(clients.get("dynamodb"), settings.table)
     objects = S3ObjectStore(clients.get("s3"))
     return Ports(
@@ -146,6 +148,7 @@ def _ports(settings: Settings, clients: Clients, clock: Clock) -> Ports:
         ),
         timers=SqsTimers(clients.get("sqs"), settings.wake_queue_url, clock),
         pace=DynamoPace(table),
+        dead_letters=dead_letters,
         site=_site(settings),
         clock=clock,
         mint_uid=lambda: "".join(secrets.choice(UID_LETTERS) for _ in range(UID_CHARACTERS)),
@@ -164,6 +167,19 @@ def _site(settings: Settings) -> Site:
         "FALSEWORK_REQUESTS_BUCKET": site.requests_bucket,
     }
     return site.model_copy(update={"worker_environment": {**ours, **site.worker_environment}})
+
+
+def _dead_letters(settings: Settings, clients: Clients, clock: Clock) -> SqsDeadLetters:
+    return SqsDeadLetters(
+        _queue(clients, settings.dead_letter_queue_url),
+        Origins(
+            submissions=_queue(clients, settings.submissions_queue_url),
+            wake=_queue(clients, settings.wake_queue_url),
+        ),
+        S3ObjectStore(clients.get("s3")),
+        settings.site.scratch_bucket,
+        clock,
+    )
 
 
 def _queue(clients: Clients, url: str) -> Queue | None:

@@ -12,8 +12,8 @@ from typing import Any
 
 from chalicelib import calls, engine
 from chalicelib.aws.batch_events import read_event
+from chalicelib.aws.dead_letters import SqsDeadLetters
 from chalicelib.aws.inbound import Message, read_wake
-from chalicelib.aws.queues import DeadLetters
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.core.events import Event, TimerFired
 from chalicelib.core.json_documents import Document
@@ -39,13 +39,13 @@ def take_job_change(event: Mapping[str, Any], ports: Ports) -> None:
     _handle(changed, ports)
 
 
-def take_wake(message: Message, ports: Ports, dead_letters: DeadLetters) -> None:
+def take_wake(message: Message, ports: Ports, dead_letters: SqsDeadLetters) -> None:
     """Look at the run whose time has come; a message that names none goes to the dead letters."""
     try:
         run_id = read_wake(message.body)
     except InvalidRequest as exc:
         log.error("message %s: %s", message.id, exc)  # noqa: TRY400  (no news in it)
-        dead_letters.bury(message, Document(1, message.body, None, exc), exc)
+        dead_letters.bury(message, Document(1, message.body, None, exc), exc, "wake")
         return
     _handle(TimerFired(run_id=run_id, at=ports.clock()), ports)
 

@@ -115,7 +115,7 @@ def _info(bucket: str, entry: dict[str, Any]) -> ObjectInfo:
 
 def _entries(pages: Any, uri: str) -> Iterator[dict[str, Any]]:
     try:
-        with _translated(uri):
+        with telling(uri):
             for page in pages:
                 yield from page.get("Contents", [])
     except NotFound:
@@ -126,12 +126,13 @@ def _entries(pages: Any, uri: str) -> Iterator[dict[str, Any]]:
 def _about(uri: str) -> Iterator[ObjectName]:
     """Lend the parts of the name, and translate what goes wrong with the object."""
     name = parse_object(uri)
-    with _translated(uri):
+    with telling(uri):
         yield name
 
 
 @contextmanager
-def _translated(uri: str) -> Iterator[None]:
+def telling(uri: str) -> Iterator[None]:
+    """Turn what boto3 raises about an object into our errors, NotFound among them."""
     try:
         with translated(uri, is_no):
             try:

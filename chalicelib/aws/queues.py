@@ -1,4 +1,4 @@
-"""Queues that we send to: submissions that are sent on, and what could not be taken in.
+"""Queues that we send to, and the one of dead letters, that we take from as well.
 
 A send whose answer is lost is repeated by the SDK, and the message is there twice: whoever takes
 it in must not mind.
@@ -6,21 +6,29 @@ it in must not mind.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from chalicelib.aws.client_errors import never, translated
-from chalicelib.aws.inbound import Message
-from chalicelib.core.errors import FalseworkError, Unavailable
-from chalicelib.core.json_documents import Document
+from chalicelib.core.errors import Unavailable
 from chalicelib.core.limits import SQS_BATCH_ENTRIES, SQS_MESSAGE_BYTES
-from chalicelib.core.problem import problem_document, problem_of
-from chalicelib.ports import ObjectStore
 
-BODY_BYTES: Final = 64 * 1024
-"""A refused document that is larger is put beside its dead letter."""
-REASON_CHARACTERS: Final = 512
+WAIT_SECONDS: Final = 1
+"""Asked to wait, SQS looks at all of its servers; else at some, and may overlook what is there
+(Amazon SQS developer guide, "short and long polling")."""
+
+
+class Received(NamedTuple):
+    """A message that was taken from a queue, and comes back unless it is removed."""
+
+    handle: str
+    body: str
+    attributes: dict[str, Any]
+    """Those that its sender gave it, in SQS's own form."""
+    source: str | None
+    """The queue that SQS itself moved it from, after it was received too often."""
+    sent_at_ms: int
+    """When it was first sent, in milliseconds since 1970."""
 
 
 class Queue:
@@ -30,15 +38,26 @@ class Queue:
         self._sqs = sqs
         self._url = url
 
+    @property
+    def name(self) -> str:
+        """The last part of the URL, as of the ARN."""
+        return self._url.rsplit("/", 1)[-1]
+
     def send(self, body: str, **attributes: str) -> None:
         """Send one message. Raises Unavailable."""
         told = {
-            name: {"DataType": "String", "StringValue": _plain(text)}
+            name: {"DataType": "String", "StringValue": plain(text)}
             for name, text in attributes.items()
             if text
         }
+        self.send_again(body, told)
+
+    def send_again(self, body: str, attributes: Mapping[str, Any]) -> None:
+        """Send a message with attributes as they were received. Raises Unavailable."""
         with translated("sending a message", never):
-            self._sqs.send_message(QueueUrl=self._url, MessageBody=body, MessageAttributes=told)
+            self._sqs.send_message(
+                QueueUrl=self._url, MessageBody=body, MessageAttributes=dict(attributes)
+            )
 
     def send_all(self, bodies: Sequence[str]) -> None:
         """Send them all, as many at a time as SQS takes. Raises Unavailable; some may be sent."""
@@ -51,47 +70,44 @@ class Queue:
             if answer.get("Failed"):
                 raise Unavailable(f"{len(answer['Failed'])} messages were not taken")
 
+    def receive(self, hidden_seconds: int) -> list[Received]:
+        """Take up to ten; nobody else sees them for so long. Raises Unavailable."""
+        with translated("receiving messages", never):
+            answer = self._sqs.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=SQS_BATCH_ENTRIES,
+                VisibilityTimeout=hidden_seconds,
+                WaitTimeSeconds=WAIT_SECONDS,
+                MessageSystemAttributeNames=["DeadLetterQueueSourceArn", "SentTimestamp"],
+                MessageAttributeNames=["All"],
+            )
+        return [_received(message) for message in answer.get("Messages", [])]
 
-class DeadLetters:
-    """Where a document goes that will never be a run, with the reason in words."""
-
-    def __init__(self, queue: Queue | None, objects: ObjectStore, bucket: str) -> None:
-        self._queue = queue
-        self._objects = objects
-        self._prefix = f"s3://{bucket}/dead-letters/"
-
-    def bury(self, message: Message, document: Document, error: FalseworkError) -> None:
-        """Send ``{"reason", "message_id", "number", "body"}``. Raises Unavailable.
-
-        Without a queue it raises too: the message stays in its own, whose redrive policy keeps it.
-        """
-        if self._queue is None:
-            raise Unavailable("FALSEWORK_DEAD_LETTER_QUEUE_URL is not set")
-        problem = problem_of(error) or problem_document(500, str(error))
-        letter: dict[str, Any] = {
-            "reason": problem,
-            "message_id": message.id,
-            "number": document.number,
-        }
-        text = document.text
-        if len(text.encode(errors="surrogatepass")) > BODY_BYTES:
-            uri = f"{self._prefix}{_plain(message.id)}-{document.number}.json"
-            self._objects.write(uri, text.encode(errors="surrogatepass"))
-            letter["body_uri"] = uri
-        else:
-            letter["body"] = text
-        self._queue.send(
-            json.dumps(letter),
-            reason=str(problem["detail"])[:REASON_CHARACTERS],
-            status=str(problem["status"]),
-            message_id=message.id,
-            number=str(document.number),
-        )
+    def remove(self, handles: Sequence[str]) -> None:
+        """Remove up to ten that were received. Raises Unavailable; some may be removed."""
+        if not handles:
+            return
+        entries = [
+            {"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(handles)
+        ]
+        with translated("removing messages", never):
+            answer = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
+        if answer.get("Failed"):
+            raise Unavailable(f"{len(answer['Failed'])} messages were not removed")
 
 
 def fits(body: str) -> bool:
     """Tell whether SQS takes a message of that length."""
     return len(body.encode()) <= SQS_MESSAGE_BYTES
+
+
+def plain(text: str) -> str:
+    """Return the text as SQS takes it in an attribute: without control characters.
+
+    Amazon SQS API reference, SendMessage.
+    """
+    printable = "".join(each if each.isprintable() else " " for each in text)
+    return printable.encode(errors="replace").decode()
 
 
 def _batches(bodies: Sequence[str]) -> Iterator[list[str]]:
@@ -108,7 +124,13 @@ def _batches(bodies: Sequence[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _plain(text: str) -> str:
-    """SQS takes no control characters in an attribute (API reference, SendMessage)."""
-    printable = "".join(each if each.isprintable() else " " for each in text)
-    return printable.encode(errors="replace").decode()
+def _received(message: Mapping[str, Any]) -> Received:
+    told = message.get("Attributes", {})
+    arn = told.get("DeadLetterQueueSourceArn")
+    return Received(
+        handle=message["ReceiptHandle"],
+        body=message["Body"],
+        attributes=message.get("MessageAttributes", {}),
+        source=arn and arn.rsplit(":", 1)[-1],
+        sent_at_ms=int(told.get("SentTimestamp", 0)),
+    )

@@ -15,7 +15,7 @@ import base64
 import heapq
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from operator import itemgetter
@@ -66,17 +66,21 @@ def find_page(table: Table, wanted: Filter, place: str | None, size: int) -> Key
     return _day_page(table, wanted.state, place, size)
 
 
-def find_due(table: Table, now: datetime, limit: int) -> Iterator[Key]:
-    """Yield the keys of the runs whose time has come, earliest first."""
+def find_due(table: Table, now: datetime, limit: int, skip: Collection[Key]) -> Iterator[Key]:
+    """Yield the keys of the runs whose time has come, earliest first, but for those in ``skip``.
+
+    What is skipped is looked at all the same, some 200 bytes each.
+    """
     below = f"{sort_text(now)}$"  # the character after "#": a key at ``now`` itself is below it
-    page = max(1, min(limit, _LARGEST_PAGE))
+    page = max(1, min(limit + len(skip), _LARGEST_PAGE))
     asked = [
         Query(BY_CHECK_TIME, partition, page, below, is_newest_first=False)
         for partition in due_partitions()
     ]
     shards = [table.query(query) for query in asked]
     merged = heapq.merge(*shards, key=itemgetter(BY_CHECK_TIME.sort))
-    return (_key(item) for item in islice(merged, limit))
+    wanted = (key for item in merged if (key := _key(item)) not in skip)
+    return islice(wanted, limit)
 
 
 def _group_page(

@@ -11,7 +11,7 @@ finds that the version has moved on; the token tells whether it was this very sa
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -96,9 +96,9 @@ class DynamoRunStore:
         found = [items[key] for key in page.keys if key in items]
         return RunPage(self._records([run for run in found if _is(run, wanted)]), following)
 
-    def due(self, now: datetime, limit: int = 100) -> tuple[str, ...]:
+    def due(self, now: datetime, limit: int = 100, skip: Collection[str] = ()) -> tuple[str, ...]:
         """Return ids of unsettled runs whose time has come, earliest first."""
-        keys = find_due(self._table, now, limit)
+        keys = find_due(self._table, now, limit, {run_key(run_id) for run_id in skip})
         return tuple(key.pk.removeprefix("run#") for key in keys)
 
     def _records(self, items: Sequence[Item]) -> tuple[RunRecord, ...]:

@@ -19,8 +19,9 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, Final
 
+from chalicelib.aws.dead_letters import SqsDeadLetters
 from chalicelib.aws.inbound import Message
-from chalicelib.aws.queues import DeadLetters, Queue, fits
+from chalicelib.aws.queues import Queue, fits
 from chalicelib.core.errors import FalseworkError, Misconfigured, StaleRun, Unavailable
 from chalicelib.core.json_documents import Document, read_documents
 from chalicelib.ports import Ports
@@ -37,7 +38,7 @@ class Submissions:
     """Takes in the messages of the submissions queue."""
 
     def __init__(
-        self, ports: Ports, queue: Queue | None, dead_letters: DeadLetters, submit: Submit
+        self, ports: Ports, queue: Queue | None, dead_letters: SqsDeadLetters, submit: Submit
     ) -> None:
         self._ports = ports
         self._queue = queue

@@ -4,7 +4,9 @@
 
     command_line   the verbs and their flags; the last stop of every error
     ├── submitting  run, validate           ── watching (wait) ── showing (tables)
+    ├── resuming    resume, rollback        ── see_through (submitting)
     ├── asking      show, why, list, cancel, logs
+    ├── redriving   redrive
     ├── copying     put, get                (embedded only: through the object store)
     └── serving     serve, engine           (embedded only: the loop and the HTTP server)
     connection     one REST request, over HTTP or in process

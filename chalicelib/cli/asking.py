@@ -18,12 +18,17 @@ _PAGE: Final = 100
 def show(arguments: argparse.Namespace) -> Exit:
     """``show RUN``: the run, its stages, and where its outputs are."""
     settings = settings_of(arguments)
-    run = connect(settings).get(run_path(arguments.run))
+    connection = connect(settings)
+    run = connection.get(run_path(arguments.run))
     if arguments.json:
         print(json.dumps(run, indent=2))
-    else:
-        print(run_text(run))
-        print(outputs_text(run, settings), end="")
+        return Exit.SUCCESS
+    print(run_text(run))
+    print(outputs_text(run, settings), end="")
+    if any(stage["status"] == "RETRY" for stage in run["stages"]):
+        # When a stage is tried again does not stand in its state, whose form is not ours.
+        print()
+        print(_sentences(connection.get(run_path(arguments.run, "/why"))))
     return Exit.SUCCESS
 
 
@@ -33,7 +38,7 @@ def why(arguments: argparse.Namespace) -> Exit:
     if arguments.json:
         print(json.dumps(told, indent=2))
     else:
-        print("\n".join(printable(sentence) for sentence in told["why"]))
+        print(_sentences(told))
     return Exit.SUCCESS
 
 
@@ -63,6 +68,10 @@ def logs(arguments: argparse.Namespace) -> Exit:
     text = connection.text(run_path(arguments.run, "/logs"), stage=arguments.stage)
     print(printable(text, keep="\n\t"), end="" if text.endswith("\n") else "\n")
     return Exit.SUCCESS
+
+
+def _sentences(told: dict[str, Any]) -> str:
+    return "\n".join(printable(sentence) for sentence in told["why"])
 
 
 def _page(connection: Connection, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from chalicelib.cli import asking, copying, serving, submitting
+from chalicelib.cli import asking, copying, redriving, resuming, serving, submitting
 from chalicelib.cli.complaints import Complaint, Exit, complaint_of
 from chalicelib.core.errors import FalseworkError
 from chalicelib.core.run import RunState
@@ -22,7 +22,7 @@ from chalicelib.settings import Runner
 from chalicelib.version import VERSION
 
 _EPILOG: Final = """\
-exit codes: 0 done (run --wait: SUCCESS), 1 ERROR, 2 bad request, 3 CANCELED.
+exit codes: 0 done (with --wait: SUCCESS), 1 ERROR, 2 bad request, 3 CANCELED.
 A command works on the embedded home in --root (default ./.falsework, or FALSEWORK_ROOT) unless
 --url or FALSEWORK_URL names a deployment; FALSEWORK_TOKEN is its token."""
 
@@ -66,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = whole.add_subparsers(dest="word", required=True, metavar="VERB")
     _add_submitting(verbs)
     _add_asking(verbs)
+    _add_resuming(verbs)
     _add_copying(verbs)
     _add_serving(verbs)
     return whole
@@ -89,12 +90,25 @@ def _add_asking(verbs: Any) -> None:
     logs = _verb(verbs, "logs", asking.logs, "print what a run's jobs wrote")
     for verb in (show, why, cancel, logs):
         verb.add_argument("run", metavar="RUN")
-    for verb in (show, why, listing):
+    redrive = _verb(
+        verbs, "redrive", redriving.redrive, "send dead letters back, to be taken in again"
+    )
+    for verb in (show, why, listing, redrive):
         verb.add_argument("--json", action="store_true", help="as the REST answer has it")
     listing.add_argument("--state", choices=[str(state) for state in RunState])
     listing.add_argument("--group")
     listing.add_argument("--limit", type=_count, default=50, metavar="N")
     logs.add_argument("--stage", help="of one stage only")
+
+
+def _add_resuming(verbs: Any) -> None:
+    resume = _verb(verbs, "resume", resuming.resume, "let a run that failed or was canceled go on")
+    rollback = _verb(verbs, "rollback", resuming.rollback, "run an ended run again from a stage")
+    for verb in (resume, rollback):
+        verb.add_argument("run", metavar="RUN")
+        verb.add_argument("--wait", action="store_true", help="stay until the run has ended")
+        _add_runner(verb)
+    rollback.add_argument("stage", metavar="STAGE")
 
 
 def _add_copying(verbs: Any) -> None:

@@ -59,6 +59,8 @@ def run_text(run: dict[str, Any]) -> str:
     lines = [f"run      {printable(run['id'])}", f"state    {run['state']}"]
     if run["group"] != "default":
         lines.append(f"group    {printable(run['group'])}")
+    if run["generation"] > 1:
+        lines.append(f"again    {run['generation']} (its generation: resumed or rolled back)")
     lines += [f"{label:9}{run[key]}" for label, key in _TIMES if run[key]]
     if run["error"]:
         where = f" (in {run['error']['stage']})" if run["error"]["stage"] else ""

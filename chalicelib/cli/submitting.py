@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +27,15 @@ def run(arguments: argparse.Namespace) -> Exit:
     reply = connection.post("/demand-executions", _content(arguments.file))
     run_id = reply.document["id"]
     if "link" in reply.headers:
-        _say(f"run {run_id} has ended before; it is not executed again")
+        hint = _hint(reply.document) + _where(settings)
+        _say(f"run {run_id} has ended before; it is not executed again. {hint}")
+    return see_through(connection, settings, run_id, arguments)
+
+
+def see_through(
+    connection: Connection, settings: Settings, run_id: str, arguments: argparse.Namespace
+) -> Exit:
+    """Wait for a run that was just set going, or see to it that somebody moves it on."""
     _warn_of_the_host(settings)
     if arguments.wait:
         return _wait(connection, settings, run_id, arguments.site)
@@ -64,6 +73,14 @@ def _told(run: dict[str, Any], settings: Settings) -> Exit:
     print(run_text(run))
     print(outputs_text(run, settings), end="", flush=True)
     return _EXITS[run["state"]]
+
+
+def _hint(run: dict[str, Any]) -> str:
+    """An id is a program's own or a user's, and a shell may take it apart."""
+    name = shlex.quote(run["id"])
+    if run["state"] == "SUCCESS":
+        return f"To do it again from a stage on: falsework rollback {name} STAGE"
+    return f"To let it go on: falsework resume {name}"
 
 
 def _where(settings: Settings) -> str:

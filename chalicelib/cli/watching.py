@@ -17,6 +17,9 @@ from chalicelib.cli.showing import live_table, printable, stage_rows
 _LOOK_SECONDS: Final = {True: 1.0, False: 0.1}
 """How often a deployment is asked, and the embedded home."""
 
+_ENDS: Final = frozenset({"COMPLETE", "RETRY", "ERROR"})
+"""What a stage becomes when an attempt is over, for reasons that its history tells."""
+
 
 class Shown(Protocol):
     """Something that is shown how a run goes on."""
@@ -64,7 +67,7 @@ class _Lines:
 
     def show(self, run: dict[str, Any]) -> None:
         for name, status, _, _, seconds, message in stage_rows(run):
-            tail = f" after {seconds}: {message}" if status in {"COMPLETE", "ERROR"} else ""
+            tail = f" after {seconds}: {message}" if status in _ENDS else ""
             self._tell(name, status, tail)
         self._tell(f"run {printable(run['id'])}", run["state"])
 

@@ -1,68 +1,97 @@
-"""What a run's error means in plain words, and what whoever reads it can do. Sentences only."""
+"""What a run's error means in plain words, and what whoever reads it can do. Sentences only.
+
+An ended run goes on with ``resume``, within the same request. What can only be mended in the
+request needs another id, for a run never changes what it was asked for.
+"""
 
 from __future__ import annotations
 
 import shlex
 from typing import Final, NamedTuple
 
+from chalicelib.core.lifecycle.attempts import is_exhausted
 from chalicelib.core.run import JobState, Run, RunError
 
 
 class Advice(NamedTuple):
-    """For one cause. ``{run}``, ``{stage}``, ``{job}`` and ``{queue}`` are put in."""
+    """For one cause; ``{run}``, ``{stage}``, ``{job}``, ``{queue}``, ``{resume}`` are put in."""
 
     meaning: str
     mend: str
+    then: str = ""
+    """What to do after that, as a sentence of its own."""
 
 
 _LOGS: Final = "falsework logs {run} --stage {stage}"
-_AGAIN: Final = "submit it again under another id"
+_ANEW: Final = "submit it again under another id"
+_RESUME: Final = "resume it: falsework resume {run}"
+_SPENT: Final = _ANEW + ", for its attempts are used up"
+_ANEW_OR_RESUME: Final = (
+    f"If the request has to change, {_ANEW}; else, when the cause is mended, {{resume}}"
+)
 
 ADVICE: Final = {
     "user": Advice(
         "the command ran and failed",
         f"Look at what it wrote: {_LOGS}",
+        _ANEW_OR_RESUME,
     ),
     "infrastructure": Advice(
         "the host or the network failed under the job, not the command",
-        f"There is nothing to correct: {_AGAIN}.",
+        "There is nothing to correct: {resume}",
     ),
     "out_of_memory": Advice(
         "the job needed more memory than it had asked for, and was killed",
-        "Give it more (resource_requirements.memory, in MiB) and " + _AGAIN + ".",
+        "Give it more (resource_requirements.memory, in MiB) and " + _ANEW + ".",
+        "If it only needs less this time, {resume}",
     ),
     "timeout": Advice(
-        "the job ran longer than it is allowed to, and was stopped",
-        f"Find out what took so long ({_LOGS}); give it less to do, or have the time limit of "
-        f"queue {{queue}} or of the job definition raised, and {_AGAIN}.",
+        "it took longer than it is allowed to, and was stopped",
+        f"The message says whose limit it was. Find out what took so long: {_LOGS}",
+        "For less to do, or another limit (options.timeout_seconds, or that of queue {queue} or "
+        f"of the job definition), {_ANEW}; to try once more within the same one, {{resume}}",
+    ),
+    "queue_wait": Advice(
+        "no host took its job in the time that it may wait",
+        "Are the hosts of queue {queue} enabled, in order, and as large as the job asks for? "
+        "When they are, {resume}",
+        "For smaller resource_requirements, a longer options.queue_wait_timeout_seconds or an "
+        f"options.fallback_job_queue_name, {_ANEW}.",
+    ),
+    "attempts_exhausted": Advice(
+        "the attempts that all stages share (retry_policy GLOBAL) were used up before its turn",
+        f"Give it a larger options.max_attempts and {_ANEW}.",
     ),
     "canceled": Advice(
         "Falsework had the job stopped",
-        f"The message says why. If the work is still wanted, {_AGAIN}.",
+        "The message says why. If the work is still wanted, {resume}",
     ),
     "misconfigured": Advice(
         "the job could not be started as it was described",
         "As it is it will never run: correct the image's name, the command, the resources or the "
-        f"permissions that the message speaks of, and {_AGAIN}.",
+        f"permissions that the message speaks of, and {_ANEW}.",
+        "If what was wrong is not in the request, mend it and {resume}",
     ),
     "refused": Advice(
         "the job was refused when it was submitted",
-        f"Correct what the message speaks of, and {_AGAIN}.",
+        "Correct what the message speaks of.",
+        _ANEW_OR_RESUME,
     ),
     "lost": Advice(
         "nobody knows what became of its job",
         "It may have run. Look for {job} in queue {queue} and at what it wrote before you "
-        + _AGAIN
-        + ".",
+        "{resume}",
     ),
     "worker": Advice(
         "the worker that copies or removes files failed",
         f"Look at what it wrote: {_LOGS}",
+        _ANEW_OR_RESUME,
     ),
     "call": Advice(
         "a step that Falsework performs itself could not be done",
-        f"If the message speaks of something in the request, correct it and {_AGAIN}; else the "
+        f"If the message speaks of something in the request, correct it and {_ANEW}; else the "
         "log of the engine tells more.",
+        "When the cause is mended, {resume}",
     ),
 }
 
@@ -81,9 +110,11 @@ _CODES: Final = {
 def explain(run: Run, error: RunError) -> list[str]:
     """Return why the run ended so: where, the cause in words, the message, and what to do."""
     if error.stage is None:
-        return [_CANCELED if error.cause == "canceled" else f"The run failed: {error.message}"]
+        if error.cause == "canceled":
+            return [_CANCELED, f"If it is still wanted, {_resume(run)}"]
+        return [f"The run failed: {error.message}"]
     job = run.job(error.stage) or _last(run, error.stage)
-    code = None if job is None else job.exit_code
+    code = job.exit_code if job is not None and _is_told(job, error) else None
     advice = ADVICE.get(error.cause, _UNKNOWN)
     failed = "" if code is None else f" (exit code {code})"
     names = {
@@ -91,12 +122,15 @@ def explain(run: Run, error: RunError) -> list[str]:
         "stage": error.stage,
         "job": job.name if job else "its job",
         "queue": job.queue if job else "its queue",
+        "resume": _resume(run),
     }
     return [
         f"The run failed in stage {error.stage}: {advice.meaning}{failed}.",
         f"The message is: {error.message}",
+        *_attempts(run, error.stage),
         *(_code(code) if error.cause == "user" else ()),
         advice.mend.format(**names),
+        *([advice.then.format(**names)] if advice.then else ()),
     ]
 
 
@@ -106,6 +140,23 @@ def waiting_for_room(job: JobState) -> str:
         f"That is long: are the hosts of queue {job.queue} enabled, in order, and as large as the "
         "job asks for (resource_requirements)?"
     )
+
+
+def _resume(run: Run) -> str:
+    """A run that has used up what GLOBAL allows is never resumed."""
+    return _SPENT if is_exhausted(run) else _RESUME.format(run=shlex.quote(run.id))
+
+
+def _is_told(job: JobState, error: RunError) -> bool:
+    """The exit code is this failure's; a time limit may strike after another attempt's end."""
+    return f"exit code {job.exit_code}" in error.message
+
+
+def _attempts(run: Run, stage: str) -> list[str]:
+    tried = run.stage(stage).attempts
+    if tried < 2:
+        return []
+    return [f"It was tried {tried} times: falsework show {shlex.quote(run.id)}"]
 
 
 def _last(run: Run, stage: str) -> JobState | None:

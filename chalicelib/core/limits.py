@@ -67,6 +67,9 @@ less where the queue's MaximumMessageSize says so; a batch of messages has the s
 SQS_BATCH_ENTRIES: Final = 10
 """Amazon SQS API reference, SendMessageBatch."""
 
+API_GATEWAY_SECONDS: Final = 29
+"""Amazon API Gateway developer guide, quotas: the integration timeout, unless it was raised."""
+
 LAMBDA_PAYLOAD_BYTES: Final = 6 * 1024 * 1024
 """AWS Lambda developer guide, quotas: synchronous invocation payload, request and response."""
 
@@ -81,6 +84,13 @@ volume name has 166; minus ``ecs-``, three dashes and 20 hex digits: 139.
 
 S3_KEY_BYTES: Final = 1024
 """Amazon S3 user guide, object key naming: UTF-8, at most 1,024 bytes."""
+
+S3_DELETE_KEYS: Final = 1000
+"""Amazon S3 API reference, DeleteObjects: "up to 1,000 objects"."""
+
+S3_COPY_BYTES: Final = 5 * 1024**3
+"""Amazon S3 API reference, CopyObject: "up to 5 GB in a single atomic action"; above that
+UploadPartCopy, whose parts have the same limit."""
 
 FILE_NAME_BYTES: Final = 255
 """NAME_MAX of Linux, and of EFS (Amazon EFS user guide, quotas for NFS clients)."""

@@ -57,7 +57,7 @@ class Mount(Noun):
 class Site(Noun):
     """The deployment's facts and the operator's decisions.
 
-    The four switches below differ from the original systems on purpose; with all of them turned
+    The five switches below differ from the original systems on purpose; with all of them turned
     the other way round scaffolding answers byte for byte as they do.
     """
 
@@ -71,6 +71,8 @@ class Site(Noun):
     """Whether containers may run privileged at all."""
     mirror_outputs: bool = False
     """Whether bringing outputs home deletes what else is at their destination."""
+    delete_by_default: bool = False
+    """Whether a data-sync request that does not mention ``delete`` deletes at its destination."""
     literal_environment_file: bool = True
     """Whether ``$`` in a value stays a dollar sign in the environment file."""
     stage_environment_file: bool = True

@@ -1,7 +1,7 @@
 """A submission: a demand, bare or with its scaffolding request, and what the submitter wants done.
 
 ``options`` is a top-level key of either body. Unknown keys of a demand are ignored, as its wire
-format has it; an unknown key of ``options`` is an error, for it is ours and would be obeyed.
+format has it; those of ``options`` are not (``core/options.py``).
 """
 
 from __future__ import annotations
@@ -10,25 +10,12 @@ import hashlib
 import json
 from typing import Any, NamedTuple
 
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
 from chalicelib.core.demand.scaffolding import PrepareDemandScaffoldingRequest
 from chalicelib.core.documents import at_field, parse_document
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.core.noun import Noun
-from chalicelib.core.plans.plan import CleanUpPolicy
-
-
-class Options(Noun):
-    """What a submitter may ask of us, besides the demand itself."""
-
-    group: str = Field(default="default", pattern=r"^[A-Za-z0-9._-]{1,128}$")
-    cleanup: CleanUpPolicy | None = None
-    """Wins over ``cleanup_inputs`` and ``cleanup_working_dir`` when given."""
-    privileged: bool | None = None
-    """False: not even where the site allows it. True: an error where it does not."""
-    secrets: dict[str, str] = {}
-    """Environment name → ARN of the secret; the value never passes through us."""
+from chalicelib.core.options import Options
 
 
 class Submission(NamedTuple):

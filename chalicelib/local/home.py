@@ -16,6 +16,7 @@ from chalicelib.core.job_names import UID_CHARACTERS, UID_LETTERS
 from chalicelib.core.site import Site
 from chalicelib.local.claims import LocalClaims
 from chalicelib.local.database import Database
+from chalicelib.local.dead_letters import NoDeadLetters
 from chalicelib.local.definitions import Definitions
 from chalicelib.local.engine_lock import EngineLock
 from chalicelib.local.facilities import LocalFacilities
@@ -94,6 +95,7 @@ def open_home(settings: Settings, host: HostEnvironment, *, width: int | None = 
         facilities=LocalFacilities(file_systems, folders),
         timers=timers,
         pace=Unpaced(),
+        dead_letters=NoDeadLetters(),
         site=_site(settings.site, sandbox),
         clock=lambda: datetime.now(UTC),
         mint_uid=lambda: "".join(secrets.choice(UID_LETTERS) for _ in range(UID_CHARACTERS)),

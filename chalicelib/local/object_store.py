@@ -73,6 +73,13 @@ class LocalObjectStore:
 
         self._place(uri, place)
 
+    def copy(self, source: str, destination: str) -> None:
+        """Put the content of one object as another. Raises NotFound."""
+        path = self._path(parse_object(source))
+        if not path.is_file():
+            raise NotFound(f"there is no object {source!r}")
+        self.upload(path, destination)
+
     def remove(self, uri: str) -> None:
         """Remove the object, and the folders that it leaves empty: folders are not objects."""
         name = parse_object(uri)

@@ -1,4 +1,4 @@
-"""Routes that show runs, and the one that cancels them."""
+"""Routes that show runs, and those that cancel them, resume them and roll them back."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Final
 from chalice.app import Blueprint, Response
 
 from chalicelib import bootstrap, engine
-from chalicelib.core.events import CancelRequested
+from chalicelib.core.errors import Unavailable
+from chalicelib.core.events import CancelRequested, ResumeRequested, RollbackRequested
 from chalicelib.core.view import run_view, stages_view
 from chalicelib.core.why import why
 from chalicelib.web.answers import json_answer
+from chalicelib.web.bodies import ResumeBody, RollbackBody, body_of
 from chalicelib.web.problems import answered
 from chalicelib.web.queries import LogQuery, RunQuery, query_of
 from chalicelib.web.run_logs import log_text
@@ -70,4 +72,37 @@ def cancel_run(run_id: str) -> Response:
     """Cancel the run: 202, and 409 for one that has ended."""
     ports = bootstrap.ports()
     run = engine.handle(CancelRequested(run_id=run_id, at=ports.clock()), ports)
+    return json_answer(run_view(run), 202)
+
+
+@routes.route("/runs/{run_id}/resume", methods=["POST"])
+@answered
+def resume_run(run_id: str) -> Response:
+    """Let an ended run go on: 202; 409 for one that has not ended, or ended in SUCCESS."""
+    body = body_of(routes.current_request, ResumeBody)
+    at = bootstrap.ports().clock()
+    return _begun_again(ResumeRequested(run_id=run_id, at=at, generation=body.generation))
+
+
+@routes.route("/runs/{run_id}/rollback", methods=["POST"])
+@answered
+def roll_run_back(run_id: str) -> Response:
+    """Let an ended run begin again at a stage: 202, and 409 for one that has not ended."""
+    body = body_of(routes.current_request, RollbackBody)
+    at = bootstrap.ports().clock()
+    return _begun_again(
+        RollbackRequested(run_id=run_id, at=at, stage=body.stage, generation=body.generation)
+    )
+
+
+def _begun_again(event: ResumeRequested | RollbackRequested) -> Response:
+    """Once the new generation is saved the request is accepted: the rest is owed."""
+    ports = bootstrap.ports()
+    before = ports.runs.load(event.run_id).generation
+    try:
+        run = engine.handle(event, ports)
+    except Unavailable:
+        run = ports.runs.load(event.run_id)
+        if run.generation == before:
+            raise
     return json_answer(run_view(run), 202)

@@ -67,6 +67,18 @@ class AwsOpener:
         with pytest.raises(_Crash):
             self.open(_CrashAtRun).runs.save(run)
 
+    def lose_plan(self, run_id: str) -> None:
+        """Remove the run's PLAN item, as no code of ours ever does."""
+        dynamodb = client("dynamodb", self.endpoint)
+        found = dynamodb.query(
+            TableName=self.table,
+            KeyConditionExpression="pk = :run AND begins_with(sk, :plan)",
+            ExpressionAttributeValues={":run": {"S": f"run#{run_id}"}, ":plan": {"S": "plan#"}},
+        )
+        for item in found["Items"]:
+            key = {name: item[name] for name in ("pk", "sk")}
+            dynamodb.delete_item(TableName=self.table, Key=key)
+
     def fired(self, now: datetime) -> tuple[str, ...]:
         """Take the calls out that can be seen. The queue goes by its own clock, not by ours."""
         found: list[str] = []

@@ -62,6 +62,11 @@ class LocalOpener:
             connection.execute("DROP TRIGGER crash")
         assert plans == 1
 
+    def lose_plan(self, run_id: str) -> None:
+        """Remove the run's plan, as no code of ours ever does."""
+        with self.home().database.writing() as connection:
+            connection.execute("DELETE FROM plans WHERE run_id = ?", (run_id,))
+
 
 IMPLEMENTATIONS = {"local": LocalOpener}
 HOMES_OF_STATE = ["local", "moto", "dynalite"]

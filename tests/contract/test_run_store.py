@@ -250,6 +250,24 @@ def test_due_runs_come_earliest_first_and_only_once_their_time_has_come(runs):
     assert runs.due(NOON + timedelta(minutes=3), limit=2) == ("soon", "now")
 
 
+def test_what_is_skipped_makes_room_for_what_comes_behind_it(runs):
+    for number in range(5):
+        runs.save(a_run(f"r{number}", next_check_at=NOON + timedelta(minutes=number)))
+    later = NOON + timedelta(minutes=3)
+    assert runs.due(later, 2, skip={"r0", "r2", "nobody"}) == ("r1", "r3")
+    assert runs.due(later, 2, skip=("r0", "r1", "r2", "r3")) == ()
+
+
+def test_a_run_whose_plan_is_gone_is_not_found_but_listed_and_due(opener):
+    saved = opener.open().runs.save(a_run(next_check_at=NOON))
+    opener.lose_plan("r1")
+    runs = opener.open().runs
+    with pytest.raises(NotFound, match="plan"):
+        runs.load("r1")
+    assert [run.id for run in runs.list().runs] == [saved.id]
+    assert runs.due(NOON) == ("r1",)
+
+
 def test_a_settled_run_is_not_due(runs):
     run = runs.save(a_run(next_check_at=NOON))
     runs.save(run.model_copy(update={"next_check_at": None, "settled_at": NOON}))

@@ -212,6 +212,9 @@ BAD = {
     "queue": ({**shell_demand("e", "true"),
                "execution_platform": {"aws_batch": {"job_queue_name": "nope"}}}, "job_queue_name"),
     "option": ({**shell_demand("e", "true"), "options": {"x": 1}}, "options.x"),
+    "attempts": ({**shell_demand("e", "true"), "options": {"max_attempts": True}}, "max_attempts"),
+    "fallback": ({**shell_demand("e", "true"), "options": {"fallback_job_queue_name": "no"}},
+                 "fallback_job_queue_name"),
     "too-large": (b" " * 6_400_000, "too"),
 }  # fmt: skip
 
@@ -255,6 +258,9 @@ def test_a_bad_request_exits_2_with_one_clear_block(inside, verb, bad):
         (["why", "nope"], "nope"),
         (["logs", "nope"], "nope"),
         (["cancel", "nope"], "nope"),
+        (["resume", "nope"], "nope"),
+        (["rollback", "nope", "execute"], "nope"),
+        (["rollback", "e1"], "STAGE"),
         (["run", "missing.json"], "No such file"),
         (["run", "."], "directory"),
         (["show", "e1", "--root", "a b"], "blanks"),
@@ -313,6 +319,89 @@ def test_why_a_run_failed_is_told_in_lines_and_as_json(here):
     )
     told = json.loads(falsework("why", "e1", "--json", cwd=here).stdout)
     assert told == {"run": "e1", "state": "ERROR", "why": lines}
+
+
+def _failing_once(here):
+    """A demand that fails until the file ``mended`` is there; the host's runner sees it."""
+    return shell_demand("e1", f"[ -e {here}/mended ] || exit 7")
+
+
+def test_a_run_that_failed_goes_on_when_it_is_resumed(here):
+    demand = _failing_once(here)
+    assert (
+        falsework("run", "-", "--wait", "--runner", "host", stdin=demand, cwd=here).returncode == 1
+    )
+    again = falsework("run", "-", "--wait", stdin=demand, cwd=here)
+    assert again.returncode == 1
+    assert "To let it go on: falsework resume e1 --root .falsework" in again.stderr
+    still = falsework("resume", "e1", "--wait", "--runner", "host", cwd=here)
+    assert (still.returncode, "execute ERROR after" in still.stdout) == (1, True)
+    (here / "mended").touch()
+    done = falsework("resume", "e1", "--wait", "--runner", "host", cwd=here)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "run e1 SUCCESS" in done.stdout
+    assert "again    3 (its generation: resumed or rolled back)" in done.stdout
+    assert "execute COMPLETE" in done.stdout
+    assert falsework("resume", "e1", cwd=here).returncode == 2
+    told = falsework("run", "-", stdin=demand, cwd=here).stderr
+    assert "falsework rollback e1 STAGE --root .falsework" in told
+
+
+def test_a_rollback_leaves_an_engine_behind_as_a_run_does(here):
+    falsework("run", "-", "--wait", stdin=copying_demand("e1"), cwd=here)
+    done = falsework("rollback", "e1", "execute", cwd=here)
+    assert (done.returncode, done.stdout) == (0, "e1\n"), done.stderr
+    run = _settled(here, "e1")
+    assert (run["state"], run["generation"]) == ("SUCCESS", 2)
+    eventually(lambda: _is_free(here / ".falsework"))
+    done = falsework("rollback", "e1", "stage-out", "--wait", cwd=here)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "output   out: s3://bucket/results/e1/res/ (1 file, 6 bytes)" in done.stdout
+    refused = falsework("rollback", "e1", "clean-up", cwd=here)
+    assert (refused.returncode, "field: stage" in refused.stderr) == (2, True)
+    assert "stage-out" in refused.stderr
+
+
+def test_a_canceled_run_is_resumed_through_a_url_and_exits_3_when_canceled_again(here, waiting):
+    with serving(here / ".falsework", "--runner", "host") as (_, port):
+        url = f"http://127.0.0.1:{port}"
+        process = waiting(shell_demand("e1", "sleep 300"), "--url", url)
+        eventually(lambda: "e1" in falsework("list", cwd=here).stdout)
+        falsework("cancel", "e1", "--url", url, cwd=here)
+        process.communicate(timeout=30)
+        assert falsework("resume", "e1", "--url", url, cwd=here).stdout == "e1\n"
+        assert _show(here, "e1", "--url", url)["generation"] == 2
+        assert falsework("cancel", "e1", "--url", url, cwd=here).stdout == "e1 CANCELED\n"
+        _settled(here, "e1")
+
+
+def test_an_attempt_that_failed_is_told_while_the_run_goes_on(here):
+    demand = shell_demand("e1", f"[ -e {here}/tried ] || {{ touch {here}/tried; exit 7; }}")
+    demand["options"] = {"max_attempts": 2}
+    done = falsework("run", "-", "--wait", "--runner", "host", stdin=demand, cwd=here)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^execute RETRY after .*exit code 7", done.stdout, re.MULTILINE)
+    assert re.search(r"^execute +COMPLETE +2 ", done.stdout, re.MULTILINE)
+
+
+RETRYING = {
+    "id": "e1", "kind": "k", "group": "default", "state": "RUNNING", "generation": 1,
+    "created_at": "2026-01-01T10:00:00Z", "started_at": None, "ended_at": None,
+    "settled_at": None, "outputs": {}, "error": None,
+    "stages": [{"task_id": "e1", "stage_name": "execute", "status": "RETRY", "attempts": 1,
+                "history": [], "result": None}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("status", ["RETRY", "RUNNING"])
+def test_show_tells_when_a_stage_is_tried_again(inside, monkeypatch, status):
+    run = {**RETRYING, "stages": [{**RETRYING["stages"][0], "status": status}]}
+    told = {"run": "e1", "state": "RUNNING", "why": ["attempt 2 begins at \x1b[31mnoon"]}
+    answers = {"/runs/e1": run, "/runs/e1/why": told}
+    monkeypatch.setattr("chalicelib.cli.connection.Connection.get", lambda _, path: answers[path])
+    code, out, _ = inside("show", "e1")
+    assert (code, "attempt 2 begins at" in out, "\x1b" in out) == (0, status == "RETRY", False)
+    assert re.search(rf"^execute +{status} +1 ", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize("words", [("why", "e1"), ("why", "e1", "--json")], ids=["text", "json"])

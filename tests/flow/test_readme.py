@@ -53,7 +53,8 @@ def shell(tmp_path):
 def test_the_readme_has_commands_for_each_thing_a_user_does():
     verbs = {line.split()[1] for line in commands() if line.startswith("falsework ")}
     assert verbs == {
-        "put", "validate", "run", "get", "list", "show", "why", "logs", "cancel", "serve",
+        "put", "validate", "run", "get", "list", "show", "why", "logs", "cancel", "resume",
+        "rollback", "serve", "redrive",
     }  # fmt: skip
 
 
@@ -70,8 +71,9 @@ def test_every_command_does_what_the_readme_says(shell, tmp_path):
                 until(receipt.exists)
             done = shell(command)
             output, _ = done.communicate(timeout=120)
-            # The run has ended by the time the README cancels it, and says so.
-            assert done.returncode == (2 if " cancel " in command else 0), output
+            # The run has succeeded by the time the README cancels or resumes it, and says so.
+            is_refused = {"cancel", "resume"} & set(command.split())
+            assert done.returncode == (2 if is_refused else 0), output
     finally:
         if server is not None:
             server.terminate()

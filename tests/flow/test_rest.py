@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from chalice.test import Client
 
-from chalicelib import bootstrap, intake
+from chalicelib import bootstrap, engine, intake
 from chalicelib.core.errors import Conflict, Unavailable
 from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
 from chalicelib.core.plans.plan import Plan
@@ -225,6 +225,109 @@ def test_cancelling_a_run_that_does_not_exist_is_not_found(http):
     _problem(http.post("/runs/nope/cancel", headers=JSON), 404)
 
 
+@pytest.mark.parametrize("verb", ["resume", "rollback"])
+class TestBeginningAgain:
+    BODIES = {"resume": {}, "rollback": {"stage": "execute"}}
+
+    def begin_again(self, http, verb, run_id="e1", **body):
+        return _post(http, f"/runs/{run_id}/{verb}", {**self.BODIES[verb], **body})
+
+    @pytest.fixture
+    def canceled(self, http):
+        _post(http, "/demand-executions", shell_demand("e1", "true"))
+        http.post("/runs/e1/cancel", headers=JSON)
+
+    @pytest.mark.usefixtures("canceled")
+    def test_an_ended_run_is_accepted_in_its_next_generation(self, http, verb):
+        response = self.begin_again(http, verb)
+        assert response.status_code == 202
+        run = response.json_body
+        assert (run["id"], run["generation"], run["ended_at"], run["error"]) == (
+            "e1", 2, None, None
+        )  # fmt: skip
+        assert run["state"] in {"PENDING", "RUNNING"}
+
+    @pytest.mark.usefixtures("canceled")
+    def test_a_repeat_that_names_the_generation_changes_nothing(self, http, verb):
+        first, again = (self.begin_again(http, verb, generation=1) for _ in range(2))
+        assert (first.status_code, again.status_code) == (202, 202)
+        assert again.json_body["generation"] == 2
+        _problem(self.begin_again(http, verb), 409)
+        _problem(self.begin_again(http, verb, generation=7), 409)
+
+    def test_one_that_has_not_ended_is_a_conflict(self, http, verb):
+        _post(http, "/demand-executions", shell_demand("e1", "true"))
+        assert "RUNNING" in _problem(self.begin_again(http, verb), 409)["detail"]
+
+    def test_one_that_does_not_exist_is_not_found(self, http, verb):
+        _problem(self.begin_again(http, verb, "nope"), 404)
+
+    @pytest.mark.usefixtures("canceled")
+    @pytest.mark.parametrize(
+        ("wrong", "field"),
+        [
+            ({"generation": 0}, "generation"),
+            ({"generation": True}, "generation"),
+            ({"generation": "1"}, "generation"),
+            ({"colour": "red"}, "colour"),
+        ],
+        ids=str,
+    )
+    def test_a_wrong_field_is_named(self, http, verb, wrong, field):
+        error = _problem(self.begin_again(http, verb, **wrong), 400)["errors"][0]
+        assert error["field"] == field
+        assert http.get("/runs/e1").json_body["generation"] == 1
+
+    @pytest.mark.usefixtures("canceled")
+    @pytest.mark.parametrize("body", [b"[]", b"null", b"{", b"\xff"], ids=str)
+    def test_a_body_that_is_no_object_is_refused(self, http, verb, body):
+        _problem(_post(http, f"/runs/e1/{verb}", body), 400)
+
+    @pytest.mark.usefixtures("canceled")
+    @pytest.mark.parametrize(("generation", "status"), [(2, 202), (1, 503)], ids=["saved", "lost"])
+    @pytest.mark.usefixtures("home")
+    def test_it_is_accepted_once_it_is_saved(self, http, verb, generation, status, monkeypatch):
+        """What could not be performed afterwards is owed, and no reason to say no."""
+
+        def handle(event, ports):
+            run = ports.runs.load(event.run_id)
+            if generation > run.generation:
+                ports.runs.save(run.model_copy(update={"generation": generation}))
+            raise Unavailable("later")
+
+        monkeypatch.setattr(engine, "handle", handle)
+        assert self.begin_again(http, verb).status_code == status
+
+
+def test_a_resume_needs_no_body(http):
+    _post(http, "/demand-executions", shell_demand("e1", "true"))
+    http.post("/runs/e1/cancel", headers=JSON)
+    again = _post(http, "/demand-executions", shell_demand("e1", "true"))
+    path = again.headers["Link"].partition(">")[0].removeprefix("<")
+    assert http.post(path).json_body["generation"] == 2
+
+
+def test_what_succeeded_has_nothing_to_resume(http, home):
+    _saved(home, 1, RunState.SUCCESS)
+    detail = _problem(http.post("/runs/r001/resume", headers=JSON), 409)["detail"]
+    assert "succeeded" in detail
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"stage": None}, {"stage": "nope"}, {"stage": "clean-up"}, {"stage": "x" * 100_000}],
+    ids=["missing", "null", "unknown", "closing", "long"],
+)
+def test_a_rollback_names_a_stage_that_it_can_begin_at(http, body):
+    _post(http, "/demand-executions", shell_demand("e1", "true"))
+    http.post("/runs/e1/cancel", headers=JSON)
+    problem = _problem(_post(http, "/runs/e1/rollback", body), 400)
+    assert problem["errors"][0]["field"] == "stage"
+    assert problem["errors"][0]["mend"]
+    assert len(json.dumps(problem)) < 2000
+    assert http.get("/runs/e1").json_body["generation"] == 1
+
+
 POSTS = ("/demand-executions", "/demand-executions/scaffolding", "/demand-executions/check",
          "/job-definitions")  # fmt: skip
 BODIES = {
@@ -259,6 +362,10 @@ def test_a_bad_body_is_a_problem_and_leaves_nothing_behind(http, path, body):
         ({"execution_id": "a\x00b"}, "execution_id"),
         ({"execution_platform": {"aws_batch": {"job_queue_name": "nope"}}}, "job_queue_name"),
         ({"options": {"colour": "red"}}, "options.colour"),
+        ({"options": {"max_attempts": 0}}, "options.max_attempts"),
+        ({"options": {"timeout_seconds": {"nope": 1}}}, "options.timeout_seconds.nope"),
+        ({"options": {"retry_policy": "GLOBAL", "max_attempts": 4}}, "options.max_attempts"),
+        ({"options": {"fallback_job_queue_name": "no"}}, "options.fallback_job_queue_name"),
         ({"execution_image": 7}, "execution_image"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -293,6 +400,8 @@ def test_a_charset_behind_the_content_type_is_fine(http):
         ("GET", "/demand-executions", "POST"),
         ("PUT", "/runs/e1", "GET"),
         ("GET", "/runs/e1/cancel", "POST"),
+        ("GET", "/runs/e1/resume", "POST"),
+        ("GET", "/runs/e1/rollback", "POST"),
     ],
 )
 def test_a_wrong_method_is_told_the_right_one(http, method, path, allowed):

@@ -18,6 +18,7 @@ from chalicelib.core.site import Site
 from chalicelib.core.worker_documents import Outcome
 from chalicelib.local.claims import LocalClaims
 from chalicelib.local.database import Database
+from chalicelib.local.dead_letters import NoDeadLetters
 from chalicelib.local.facilities import LocalFacilities
 from chalicelib.local.folders import Folders, own_file_systems
 from chalicelib.local.home import Unpaced
@@ -99,7 +100,8 @@ class FakeBatch:
         return b""
 
     def end(self, job_id: str, status: JobStatus) -> None:
-        changes = {"status": status, "ended_attempts": 1}
+        code = {JobStatus.SUCCEEDED: 0, JobStatus.FAILED: 1}.get(status)
+        changes = {"status": status, "ended_attempts": 1, "exit_code": code}
         self.jobs[job_id] = self.jobs[job_id].model_copy(update=changes)
 
     def finish(self) -> list[JobSeen]:
@@ -154,6 +156,7 @@ class World:
             facilities=self._counting(self.facilities),
             timers=self._counting(self.timers),
             pace=Unpaced(),
+            dead_letters=NoDeadLetters(),
             site=site,
             clock=lambda: self.now,
             mint_uid=lambda: f"{'a' * 17}{'bcdefghijk'[next(self._uids) % 10]}22",

@@ -22,7 +22,7 @@ def test_a_sync_request_is_written_with_its_defaults() -> None:
         **MINIMAL,
         "max_concurrency": 25,
         "retain_source_data": True,
-        "delete": True,
+        "delete": False,
         "require_lock": False,
         "force": False,
         "size_only": False,

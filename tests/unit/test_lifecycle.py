@@ -20,6 +20,7 @@ from chalicelib.core.events import (
     CancelRequested,
     JobNotFound,
     OutcomeRead,
+    RollbackRequested,
     SubmissionRefused,
     SubmissionStarted,
     SubmissionUnclear,
@@ -293,6 +294,13 @@ class TestJobs:
         assert [c.job_id for c in commands] == ["copy"]
         run = decide(run, seen("copy", JobStatus.SUCCEEDED, 2, ended_attempts=1)).run
         assert run.stage("execute").status is StageStatus.RUNNING
+
+    def test_a_copy_belongs_to_the_generation_of_its_name(self):
+        run = decide(a_run(), RollbackRequested(run_id="r1", at=at(6), stage="execute")).run
+        run = decide(run, started(run, "execute", when=7)).run
+        run = decide(run, seen("job-5", JobStatus.RUNNING, 5)).run
+        run = decide(run, seen("copy", JobStatus.RUNNING, 5)).run
+        assert [job.generation for job in run.jobs[-2:]] == [2, 2]
 
     def test_a_run_settles_only_when_the_copy_has_ended(self):
         run = decide(a_run(until="execute"), seen("copy", JobStatus.RUNNING, 2)).run

@@ -15,9 +15,10 @@ from chalicelib.core.events import (
 )
 from chalicelib.core.lifecycle import decide
 from chalicelib.core.lifecycle.again import KEPT_JOBS
+from chalicelib.core.lifecycle.attempts import needs_preparation
 from chalicelib.core.plans.plan import CleanUpPolicy
 from chalicelib.core.run import JobStatus, RunState, StageStatus
-from tests.unit.runs import a_plan, a_run, at, drive, requested, seen
+from tests.unit.runs import a_plan, a_run, at, drive, requested, seen, worker
 from tests.unit.test_lifecycle_attempts import Player, a_chain, attempts, statuses
 
 
@@ -144,7 +145,18 @@ class TestResume:
             failed = {"ended_attempts": 1, "exit_code": 3}
             run = decide(run, seen(job.job_id, JobStatus.FAILED, job.serial, **failed)).run
             assert run.generation == generation + 1
-        assert len(run.jobs) == KEPT_JOBS + 1
+        assert len(run.jobs) <= KEPT_JOBS + 2
+
+    def test_but_never_forgets_that_a_stage_has_left_something_behind(self):
+        plan = a_chain("A", "B", prep=worker("stage-in"))
+        run = drive(*decide(None, requested(plan)), until="")
+        copies = tuple(
+            run.jobs[-1].model_copy(update={"job_id": f"copy-{number}", "is_own": False})
+            for number in range(KEPT_JOBS)
+        )
+        run = run.model_copy(update={"jobs": (*run.jobs, *copies)})
+        run = rollback(run, "A").run
+        assert needs_preparation(run, "A")
 
 
 class TestAttempts:

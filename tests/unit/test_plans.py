@@ -8,7 +8,15 @@ import pytest
 from chalicelib import calls
 from chalicelib.core.demand.scaffolding import prepare
 from chalicelib.core.plans.demand_execution import plan_demand
-from chalicelib.core.plans.plan import CleanUpPolicy, NoAction, Plan, PutDocuments, WriteFile
+from chalicelib.core.plans.plan import (
+    CleanUpPolicy,
+    JobAction,
+    NoAction,
+    Plan,
+    PutDocuments,
+    RetryPolicy,
+    WriteFile,
+)
 from chalicelib.core.run import StageStatus
 from chalicelib.core.site import Site
 from chalicelib.core.submission import parse_submission
@@ -89,6 +97,55 @@ def test_each_stage_comes_after_the_one_before_and_only_clean_up_closes():
     names = [stage.name for stage in plan.stages]
     assert [stage.after for stage in plan.stages] == [(), *((name,) for name in names[:-1])]
     assert [stage.name for stage in plan.stages if stage.is_closing] == ["clean-up"]
+
+
+class TestLimits:
+    def test_nothing_given_is_the_plans_own(self):
+        plan, bare = the_plan(), Plan(stages=())
+        assert (plan.retry_policy, plan.max_attempts) == (RetryPolicy.NONE, 1)
+        assert plan.timeout_seconds == bare.timeout_seconds
+        assert plan.queue_wait_timeout_seconds is None
+        assert {stage.timeout_seconds for stage in plan.stages} == {None}
+
+    def test_what_is_given_is_the_plans(self):
+        plan = the_plan(
+            retry_policy="GLOBAL",
+            max_attempts=7,
+            timeout_seconds={"run": 600, "execute": 60},
+            queue_wait_timeout_seconds=90,
+        )
+        assert (plan.retry_policy, plan.max_attempts) == (RetryPolicy.GLOBAL, 7)
+        assert (plan.timeout_seconds, plan.queue_wait_timeout_seconds) == (600, 90)
+        assert [stage.timeout_seconds for stage in plan.stages] == [
+            None, None, None, 60, None, None
+        ]  # fmt: skip
+
+    def test_what_lies_in_the_working_directory_is_of_stage_in_and_execute(self):
+        assert [stage.name for stage in the_plan().stages if stage.has_files] == [
+            "stage-in", "execute"
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("queue", [None, "spare"])
+    def test_every_job_has_the_fallback_queue_and_the_preparation_too(self, queue):
+        given = {"fallback_job_queue_name": queue} if queue else {}
+        jobs = [s.action for s in the_plan(**given).stages if isinstance(s.action, JobAction)]
+        prepared = [job.preparation for job in jobs if job.preparation]
+        assert [job.fallback_queue for job in (*jobs, *prepared)] == [queue] * 5
+
+    @pytest.mark.parametrize("document", [None, without_data()], ids=["data", "no data"])
+    def test_execute_is_prepared_by_staging_in_again(self, document):
+        plan = the_plan(document=document)
+        preparations = {
+            stage.name: stage.action.preparation
+            for stage in plan.stages
+            if isinstance(stage.action, JobAction) and stage.action.preparation
+        }
+        assert list(preparations) == ["execute"]
+        preparation = preparations["execute"]
+        assert preparation.command == ("falsework-worker", "stage-in", "--again")
+        assert (preparation.is_worker, preparation.definition) == (True, "worker")
+        uri = preparation.environment["FALSEWORK_REQUEST_URI"]
+        assert StageInOrder.model_validate_json(plan.stage("scaffold").action.documents[uri])
 
 
 class TestOrders:

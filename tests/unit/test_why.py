@@ -17,13 +17,30 @@ from chalicelib.core.events import (
 from chalicelib.core.failures import Failure
 from chalicelib.core.lifecycle import decide
 from chalicelib.core.plans.plan import CleanUpPolicy
-from chalicelib.core.run import JobStatus, RunError, RunState, StageStatus
-from chalicelib.core.why import LONG_WAIT, why
-from tests.unit.runs import GRACE, UID, a_plan, a_run, at, drive, idle_plan, requested, seen
+from chalicelib.core.run import JobStatus, RunError, RunState
+from chalicelib.core.waiting import LONG_WAIT
+from chalicelib.core.why import why
+from tests.unit.runs import (
+    GRACE,
+    UID,
+    a_plan,
+    a_run,
+    at,
+    drive,
+    idle_plan,
+    requested,
+    seen,
+    worn_out,
+)
 
 LOOK = "Whatever happens, it is looked at again at 2026-01-01 00:00:{} UTC."
+BY = "The run must have ended by 2026-01-31 00:00:00 UTC."
 SETTLED = "Nothing is left to do since 2026-01-01 00:00:{} UTC."
 KEPT = "Stage clean-up does not run (cleanup: {})."
+AGAIN = (
+    "If the request has to change, submit it again under another id; else, when the cause is "
+    "mended, resume it: falsework resume r1"
+)
 EXECUTE = f"falsework-{UID}-execute-2"
 STAGE_IN = f"falsework-{UID}-stage-in-1"
 
@@ -37,7 +54,8 @@ def changed(run, stage, **changes):
 
 def failed(exit_code=None, reason=None):
     told = {"ended_attempts": 1, "exit_code": exit_code, "reason": reason}
-    return decide(a_run(until="execute"), seen("job-2", JobStatus.FAILED, 2, **told)).run
+    run = worn_out(a_run(until="execute"), "execute")
+    return decide(run, seen("job-2", JobStatus.FAILED, 2, **told)).run
 
 
 def canceled(until="execute", policy=CleanUpPolicy.ON_SUCCESS):
@@ -53,6 +71,7 @@ class TestWaiting:
                 "2026-01-01 00:00:00 UTC (0:01:05 ago); it is tried again with every look, and "
                 "given up after 2026-01-01 01:00:00 UTC."
             ),
+            BY,
             LOOK.format(30),
         ]
 
@@ -62,17 +81,6 @@ class TestWaiting:
         assert why(run, at(6))[0] == told
         lost = run.job("execute").model_copy(update={"is_absent": True, "is_own": False})
         assert why(run.model_copy(update={"jobs": (*run.jobs, lost)}), at(6))[0] == told
-
-    def test_for_another_attempt_of_a_stage_that_had_a_job(self):
-        run = a_run(until="execute")
-        stages = tuple(
-            stage.model_copy(update={"status": StageStatus.RETRY})
-            if stage.stage_name == "execute"
-            else stage
-            for stage in run.stages
-        )
-        told = "Stage execute has its turn, and its job is about to be submitted."
-        assert told in why(run.model_copy(update={"stages": stages}), at(6))
 
     def test_for_another_job_after_one_that_never_showed_up(self):
         run = changed(a_run(until="execute"), "execute", job_id=None, status=None)
@@ -91,7 +99,7 @@ class TestWaiting:
         assert why(run, at(GRACE))[0] == handed.format("0:00:09") + (
             "Nobody submits it again before 2026-01-01 00:00:11 UTC; if it shows up it counts."
         )
-        assert len(why(run, at(GRACE))) == 2
+        assert why(run, at(GRACE))[1:-1] == [BY]
         assert why(run, at(1 + GRACE))[0] == handed.format("0:00:10") + (
             "Its time was over at 2026-01-01 00:00:11 UTC: if its name is not found now, it is "
             "submitted once more, under a new name."
@@ -114,6 +122,7 @@ class TestWaiting:
                 f"Stage execute: job {EXECUTE} {doing} ({status}), submitted to queue default at "
                 "2026-01-01 00:00:01 UTC (0:00:30 ago)."
             ),
+            BY,
             LOOK.format(31),
         ]
 
@@ -135,9 +144,10 @@ class TestWaiting:
                 "That is long: are the hosts of queue default enabled, in order, and as large as "
                 "the job asks for (resource_requirements)?"
             ),
+            BY,
         ]
-        assert len(why(run, at(1))) == 3
-        assert len(why(changed(run, "execute", status=JobStatus.STARTING), late)) == 3
+        assert len(why(run, at(1))) == 4
+        assert len(why(changed(run, "execute", status=JobStatus.STARTING), late)) == 4
 
     def test_for_what_a_worker_left_behind(self):
         run = a_run(until="stage-in")
@@ -159,10 +169,10 @@ class TestWaiting:
         run = decide(a_run(until="execute"), seen("copy", JobStatus.RUNNING, 2)).run
         stop = f"Job {EXECUTE} of stage execute has to stop: an extra copy of a job of this run. "
         repeated = "; the order is repeated until it has ended."
-        assert why(run, at(6))[1:-1] == [f"{stop}It is RUNNING{repeated}"]
+        assert why(run, at(6))[1:-2] == [f"{stop}It is RUNNING{repeated}"]
         copy = run.jobs[-1].model_copy(update={"status": None})
         run = run.model_copy(update={"jobs": (*run.jobs[:-1], copy)})
-        assert why(run, at(6))[1:-1] == [f"{stop}It is in an unknown state{repeated}"]
+        assert why(run, at(6))[1:-2] == [f"{stop}It is in an unknown state{repeated}"]
 
 
 class TestEnded:
@@ -198,6 +208,7 @@ class TestEnded:
                 "task exited"
             ),
             "Look at what it wrote: falsework logs r1 --stage execute",
+            AGAIN,
             KEPT.format("on_success"),
             SETTLED.format("05"),
         ]
@@ -219,15 +230,20 @@ class TestEnded:
         ids=lambda value: str(value) if isinstance(value, int) else "",
     )
     def test_with_an_exit_code_that_gives_something_away(self, exit_code, told):
-        assert why(failed(exit_code), at(9))[2:-3] == told
+        assert why(failed(exit_code), at(9))[2:-4] == told
 
     @pytest.mark.parametrize(
         ("exit_code", "reason", "cause", "words"),
         [
-            (None, "Host EC2 (instance i-1) terminated.", "infrastructure", "under another id"),
-            (137, "OutOfMemoryError: Container killed", "out_of_memory", "requirements.memory"),
-            (137, "Job attempt duration exceeded timeout", "timeout", "queue default"),
-            (143, "its stage has ended", "canceled", "still wanted"),
+            (
+                None,
+                "Host EC2 (instance i-1) terminated.",
+                "infrastructure",
+                "to correct: resume it",
+            ),
+            (137, "OutOfMemoryError: Container killed", "out_of_memory", "under another id"),
+            (137, "Job attempt duration exceeded timeout", "timeout", "of queue default"),
+            (143, "its stage has ended", "canceled", "still wanted, resume it"),
             (None, "CannotPullContainerError: a not found", "misconfigured", "the image's name"),
         ],
         ids=["infrastructure", "out_of_memory", "timeout", "canceled", "misconfigured"],
@@ -235,11 +251,12 @@ class TestEnded:
     def test_by_another_failure_of_its_job(self, exit_code, reason, cause, words):
         run = failed(exit_code, reason)
         assert run.error.cause == cause
-        first, message, mend, *_ = why(run, at(9))
+        first, message, *mend, _, _ = why(run, at(9))
         code = f" (exit code {exit_code})" if exit_code else ""
         assert first == f"The run failed in stage execute: {ADVICE[cause].meaning}{code}."
         assert message.endswith(reason)
-        assert words in mend
+        assert words in " ".join(mend)
+        assert mend[-1].endswith("resume it: falsework resume r1")
 
     def test_by_a_refusal(self):
         run = changed(a_run(until="execute"), "execute", job_id=None, status=None)
@@ -249,7 +266,7 @@ class TestEnded:
         assert why(decide(run, event).run, at(9))[:3] == [
             "The run failed in stage execute: the job was refused when it was submitted.",
             "The message is: no such queue",
-            "Correct what the message speaks of, and submit it again under another id.",
+            "Correct what the message speaks of.",
         ]
 
     def test_by_the_loss_of_its_submission(self):
@@ -260,7 +277,7 @@ class TestEnded:
         gone = JobNotFound(run_id="r1", at=at(10**6), stage="execute", serial=2)
         assert why(decide(run, gone).run, at(10**6))[2] == (
             f"It may have run. Look for {EXECUTE} in queue default and at what it wrote before "
-            "you submit it again under another id."
+            "you resume it: falsework resume r1"
         )
 
     def test_by_a_call(self):
@@ -308,17 +325,20 @@ class TestEnded:
     def test_under_an_id_that_a_shell_would_take_apart(self):
         run = failed(1).model_copy(update={"id": "a b{stage}"})
         assert why(run, at(9))[2].endswith("falsework logs 'a b{stage}' --stage execute")
+        assert why(run, at(9))[3].endswith("falsework resume 'a b{stage}'")
 
 
 class TestCanceled:
-    BY = (
+    HOW = (
         "The run was canceled by a request (falsework cancel, or POST /runs/{id}/cancel); whose "
         "it was is not recorded."
     )
+    WANTED = "If it is still wanted, resume it: falsework resume r1"
 
     def test_with_a_job_that_has_to_stop(self):
         assert why(canceled(), at(9)) == [
-            self.BY,
+            self.HOW,
+            self.WANTED,
             (
                 f"Job {EXECUTE} of stage execute has to stop: the run was canceled. It is "
                 "SUBMITTED; the order is repeated until it has ended."
@@ -333,22 +353,23 @@ class TestCanceled:
             f"Nobody has confirmed that job {EXECUTE} of stage execute arrived in queue default; "
             "it is looked for until 2026-01-01 00:00:{} UTC, and stopped if it is there."
         )
-        assert why(run, at(9))[1] == told.format(11)
-        assert why(run, at(20))[1] == told.format(20)
+        assert why(run, at(9))[2] == told.format(11)
+        assert why(run, at(20))[2] == told.format(20)
 
     def test_its_clean_up_waits_for_its_jobs(self):
         run = canceled(policy=CleanUpPolicy.ALWAYS)
-        assert why(run, at(9))[2] == "Stage clean-up waits until every job has ended."
+        assert why(run, at(9))[3] == "Stage clean-up waits until every job has ended."
         ended = decide(run, seen("job-2", JobStatus.FAILED, 2, ended_attempts=1)).run
         assert why(ended, at(9)) == [
-            self.BY,
+            self.HOW,
+            self.WANTED,
             "Stage clean-up has its turn, and its job is about to be submitted.",
             LOOK.format(35),
         ]
 
     def test_and_settled(self):
         run = decide(canceled(), seen("job-2", JobStatus.FAILED, 2, ended_attempts=1)).run
-        told = [self.BY, KEPT.format("on_success"), SETTLED.format("05")]
+        told = [self.HOW, self.WANTED, KEPT.format("on_success"), SETTLED.format("05")]
         assert why(run, at(9)) == told
 
 

@@ -8,11 +8,14 @@ names are refused in words, never repaired in silence.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from chalicelib.core.documents import shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.limits import FILE_NAME_BYTES, S3_KEY_BYTES
+
+Thing = TypeVar("Thing")
 
 
 def folder_uri(uri: str) -> str:
@@ -73,15 +76,29 @@ def checked_key(uri: str, origin: str) -> str:
 
 def refuse_file_and_folder(names: Iterable[str]) -> None:
     """Raise InvalidRequest if one name is another one's folder: no file system holds both."""
-    every = set(names)
-    for name in sorted(every):
-        parts = name.split("/")
-        for length in range(1, len(parts)):
-            folder = "/".join(parts[:length])
-            if folder in every:
-                raise InvalidRequest(
-                    f"the source has an object {folder!r} and one below it, {name!r}: "
-                    "no file system can hold both",
-                    value=shortened(folder),
-                    mend="leave one of them out with the parameter's exclude filter",
-                )
+    for _ in fit_for_folders(sorted(set(names)), str):
+        pass
+
+
+def fit_for_folders(things: Iterable[Thing], name_of: Callable[[Thing], str]) -> Iterator[Thing]:
+    """Pass on what comes in the order of its names; raise InvalidRequest at a file in a file."""
+    open_names: list[str] = []
+    for thing in things:
+        name = name_of(thing)
+        # Names that begin alike stand together, so one that is no beginning of this is over.
+        while open_names and not name.startswith(open_names[-1]):
+            open_names.pop()
+        for folder in open_names:
+            if name.startswith(f"{folder}/"):
+                raise _file_and_folder(folder, name)
+        open_names.append(name)
+        yield thing
+
+
+def _file_and_folder(folder: str, name: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"the source has an object {folder!r} and one below it, {name!r}: "
+        "no file system can hold both",
+        value=shortened(folder),
+        mend="leave one of them out with the parameter's exclude filter",
+    )

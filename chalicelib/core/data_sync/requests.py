@@ -93,9 +93,9 @@ class DataSyncRequest(Wire):
     """What filters match relative to; None means the source path."""
     max_concurrency: int = Field(default=DEFAULT_CONCURRENCY, ge=1)
     retain_source_data: bool = True
-    delete: bool = True
-    """Remove what is at the destination and not in the source. True on the wire since the
-    original; everything of ours writes the field out."""
+    delete: bool = False
+    """Remove what is at the destination and not in the source. Absent meant true in the original;
+    here it means what the site says (``delete_by_default``), and that is false."""
     require_lock: bool = False
     force: bool = False
     size_only: bool = False

@@ -104,6 +104,7 @@ def _has_clean_up_begun(run: Run) -> bool:
 
 
 def _worth_keeping(jobs: tuple[JobState, ...]) -> tuple[JobState, ...]:
-    ended = [job for job in jobs if job.has_ended]
-    dropped = {id(job) for job in ended[: max(0, len(ended) - KEPT_JOBS)]}
-    return tuple(job for job in jobs if id(job) not in dropped)
+    """The last job of a stage that worked is always kept: what it left must be cleared away."""
+    workers = {job.stage: job for job in jobs if job.job_id is not None and not job.is_preparation}
+    kept = [id(job) for job in (*jobs[-KEPT_JOBS:], *workers.values())]
+    return tuple(job for job in jobs if id(job) in kept or not job.has_ended)

@@ -139,6 +139,7 @@ def _extra(run: Run, event: JobChanged) -> JobState:
         name=first.name,
         queue=event.queue,
         submit_started_at=first.submit_started_at,
+        generation=first.generation,
         is_own=False,
     )
 

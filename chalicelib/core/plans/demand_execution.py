@@ -34,8 +34,14 @@ from chalicelib.core.site import Site
 from chalicelib.core.submission import Submission
 
 KIND: Final = "demand-execution"
+STAGES: Final = ("scaffold", "define-jobs", "stage-in", "execute", "stage-out", "clean-up")
+CLOSING: Final = ("clean-up",)
+WITH_FILES: Final = ("stage-in", "execute")
+"""What clean-up removes is theirs; what ``stage-out`` makes is in S3, and stays."""
 WORKER: Final = "falsework-worker"
 KEEP_OUTPUTS: Final = "--keep-outputs"
+AGAIN: Final = "--again"
+"""Moves aside what an earlier attempt left, then brings everything to its place as at first."""
 WORKER_RESOURCES: Final = ({"type": "MEMORY", "value": "2048"}, {"type": "VCPU", "value": "1"})
 """What copying needs: a few threads and their buffers."""
 
@@ -54,30 +60,36 @@ def plan_demand(
     """
     home = f"s3://{site.scratch_bucket}/runs/{submission.run_id}/{uid}/"
     builder = _Demand(submission, scaffolding, site, home)
-    stages = (
-        ("scaffold", builder.scaffold()),
-        ("define-jobs", builder.define_jobs()),
-        ("stage-in", builder.stage_in(has_file_systems=has_file_systems)),
-        ("execute", builder.execute()),
-        ("stage-out", builder.stage_out()),
-        ("clean-up", builder.clean_up()),
+    actions = (
+        builder.scaffold(),
+        builder.define_jobs(),
+        builder.stage_in(has_file_systems=has_file_systems),
+        builder.execute(),
+        builder.stage_out(),
+        builder.clean_up(),
     )
-    names = [name for name, _ in stages]
+    options = submission.options
     return Plan(
         stages=tuple(
-            StagePlan(name=name, action=action, after=before, is_closing=name == "clean-up")
-            for (name, action), before in zip(
-                stages, [(), *((name,) for name in names)], strict=False
+            StagePlan(
+                name=name,
+                action=action,
+                after=STAGES[:number][-1:],
+                is_closing=name in CLOSING,
+                timeout_seconds=options.stage_timeout(name),
+                has_files=name in WITH_FILES,
             )
+            for number, (name, action) in enumerate(zip(STAGES, actions, strict=True))
         ),
         request=submission.document(),
         request_digest=submission.digest(),
-        clean_up=submission.options.cleanup or CleanUpPolicy.ON_SUCCESS,
+        clean_up=options.cleanup or CleanUpPolicy.ON_SUCCESS,
         outputs_from="stage-out",
         results_prefix=f"{home}outcomes/",
         job_name_prefix=site.prefix,
         submit_grace_seconds=site.submit_grace_seconds,
         check_seconds=site.check_seconds,
+        **options.limits(),
     )
 
 
@@ -131,6 +143,8 @@ class _Demand:
             environment=create.environment,
             resource_requirements=_requirements(create),
             tags=self._tags() | {"job_name": create.job_name or ""},
+            fallback_queue=self._options.fallback_job_queue_name,
+            preparation=self._worker_job("stage-in", AGAIN),
         )
 
     def stage_out(self) -> Action:
@@ -146,11 +160,11 @@ class _Demand:
         job = self._worker_job("clean-up")
         return job.model_copy(update={"unsaved_argument": KEEP_OUTPUTS})
 
-    def _worker_job(self, verb: str) -> JobAction:
+    def _worker_job(self, verb: str, *arguments: str) -> JobAction:
         return JobAction(
             definition="worker",
             queue=self._response.setup_configs.batch_create_request.job_queue_name,
-            command=(WORKER, verb),
+            command=(WORKER, verb, *arguments),
             environment={
                 **self._site.worker_environment,
                 "FALSEWORK_REQUEST_URI": f"{self._home}{verb}.json",
@@ -158,6 +172,7 @@ class _Demand:
             resource_requirements=WORKER_RESOURCES,
             is_worker=True,
             tags=self._tags(),
+            fallback_queue=self._options.fallback_job_queue_name,
         )
 
     def _user(self) -> JobDefinition:

@@ -1,0 +1,23 @@
+"""The route that sends dead letters back to be taken in again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chalice.app import Blueprint, Response
+
+from chalicelib import bootstrap
+from chalicelib.web.answers import json_answer
+from chalicelib.web.problems import answered
+
+routes: Final = Blueprint(__name__)
+
+
+@routes.route("/dead-letters/redrive", methods=["POST"])
+@answered
+def redrive() -> Response:
+    """Answer 202 and ``{"sent_back": {queue: messages}, "left", "has_more"}``.
+
+    What becomes of what was sent back is not known yet: some of it may be dead letters again.
+    """
+    return json_answer(bootstrap.ports().dead_letters.redrive()._asdict(), 202)
