@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEMO := .falsework-demo
 
-.PHONY: install demo test campaign check format clean
+.PHONY: bench-engine install demo test campaign check format clean
 
 install: $(INSTALLED)
 
@@ -27,6 +27,14 @@ test: $(INSTALLED)
 campaign: $(INSTALLED)
 	$(BIN)/pytest -n auto --dist worksteal -m campaign
 
+.venv-bench/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	touch $@
+
+bench-engine: .venv-bench/.installed
+	.venv-bench/bin/python -m benchmarks.engine
+
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -39,4 +47,4 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv $(DEMO) build dist *.egg-info
+	rm -rf .venv .venv-bench $(DEMO) build dist *.egg-info

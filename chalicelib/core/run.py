@@ -7,6 +7,7 @@ The wire form of a stage's state, its enumerations and its history are those of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -15,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from chalicelib.core.commands import StopReason
 from chalicelib.core.noun import Noun
-from chalicelib.core.plans.plan import Plan
+from chalicelib.core.plans.plan import Plan, StagePlan
 
 
 class RunState(StrEnum):
@@ -55,7 +56,6 @@ class JobStatus(StrEnum):
 TERMINAL_RUNS: Final = frozenset({RunState.SUCCESS, RunState.ERROR, RunState.CANCELED})
 ACTIVE: Final = frozenset({StageStatus.CREATED, StageStatus.RUNNING, StageStatus.RETRY})
 CANCELABLE: Final = ACTIVE | {StageStatus.UNBOUND}
-INACTIVE: Final = frozenset({StageStatus.COMPLETE, StageStatus.CANCELED, StageStatus.ERROR})
 ENDED_JOBS: Final = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED})
 MESSAGE_CHARACTERS: Final = 1000
 
@@ -77,12 +77,11 @@ class HistoryEntry(BaseModel):
 
 
 class StageState(BaseModel):
-    """The state of a stage on the wire: BaseStageState of the stage model."""
+    """The state of a stage on the wire: BaseStageState of the stage model; its task is the run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task_id: str = ""
-    """The run's id."""
     stage_name: str = Field(default="", max_length=150)
     status: StageStatus = StageStatus.UNBOUND
     attempts: int = Field(default=0, ge=0)
@@ -105,14 +104,11 @@ class Stage(StageState):
     batches_left: int | None = None
     """How many of them are not done; 0: only the finish is."""
     retry_at: AwareDatetime | None = None
-    """When the next attempt may begin, or, while RUNNING, a submission that was turned away be
-    made again; None once that time has come."""
+    """When an attempt, or a submission that was turned away, is made again; None once it may."""
 
     def on_the_wire(self) -> StageState:
         """Return the state without what is ours."""
-        return StageState.model_validate(
-            {name: getattr(self, name) for name in StageState.model_fields}
-        )
+        return StageState.model_validate({n: getattr(self, n) for n in StageState.model_fields})
 
 
 class JobState(Noun):
@@ -143,7 +139,7 @@ class JobState(Noun):
     is_preparation: bool = False
     """Our worker's job that clears the ground before the stage's own job runs again."""
     children: int | None = None
-    """Of a job that does batches: how many. From two on they are a Batch array."""
+    """How many batches it does; two and more are a Batch array."""
     follows: str | None = None
     """Name of the job before it, which left behind a list of the batches that are not done."""
     leads_on: bool = False
@@ -171,12 +167,10 @@ class RunError(Noun):
 
     stage: str | None
     cause: str
-    """One word. A failed job's is that of ``core/failures.py``: ``user``, ``infrastructure``,
-    ``out_of_memory``, ``timeout``, ``canceled``, ``misconfigured``. Others are ``refused`` (the
-    backend does not take the job), ``lost`` (nobody knows what became of it), ``worker`` (our own
-    worker failed), ``call`` (a step of the engine did), ``queue_wait`` (no host took the job in
-    time), ``attempts_exhausted`` (others used the run's attempts up) and, without a stage,
-    ``canceled``."""
+    """One word: of a failed job that of ``core/failures.py``; else ``refused`` (the backend does
+    not take the job), ``lost`` (nobody knows what became of it), ``worker`` (our own failed),
+    ``call`` (a step of the engine did), ``queue_wait`` (no host took the job in time),
+    ``attempts_exhausted`` (others used them up) and, without a stage, ``canceled``."""
     message: str
 
 
@@ -221,18 +215,26 @@ class RunRecord(Noun):
 
     def job(self, stage: str) -> JobState | None:
         """Return the stage's current submission, if there is one in this generation."""
-        own = [
-            job
-            for job in self.jobs
-            if job.stage == stage and job.is_own and job.generation == self.generation
-        ]
-        return own[-1] if own else None
+        for job in reversed(self.jobs):
+            if job.stage == stage and job.is_own and job.generation == self.generation:
+                return job
+        return None
 
 
 class Run(RunRecord):
     """The only truth about one execution; it changes under its version and nowhere else."""
 
     plan: Plan
+
+    def stage(self, name: str) -> Stage:
+        """Return the stage of that name, which stands where the plan has it."""
+        return self.stages[self.plan.places[name]]
+
+    def running(self) -> Iterator[StagePlan]:
+        """Yield the plans of the stages that are RUNNING."""
+        for stage in self.stages:
+            if stage.status is StageStatus.RUNNING:
+                yield self.plan.stage(stage.stage_name)
 
 
 def rank(status: JobStatus | None) -> int:

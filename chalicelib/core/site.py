@@ -96,6 +96,11 @@ class Site(Noun):
     requests_bucket: str = "requests"
     """Where request files are dropped under ``requests/`` and receipts appear."""
 
+    worker_mounts: dict[str, str] = {}
+    """File system id → where workers see it without a volume. The embedded home says so; on AWS
+    every job gets the volumes that it needs."""
+    has_local_paths: bool = False
+    """Whether requests may name paths of the host: then it is the user's own machine."""
     worker_environment: dict[str, str] = {}
     """What every worker job gets besides its order. The AWS home says here where its state is."""
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from chalicelib.core.data_sync.requests import DataSyncRequest
+from chalicelib.core.data_sync.requests import DataSyncRequest, PrepareBatchDataSyncRequest
 from chalicelib.core.noun import Noun
 
 LEFTOVERS: Final = ".falsework-leftovers"
@@ -70,6 +70,22 @@ class CleanUpOrder(Noun):
     """``fs-…:/path`` each, in the order of the request."""
     outputs: tuple[str, ...] = ()
     """Kept where the worker is told that they have not been saved (``--keep-outputs``)."""
+
+
+class HandlerOrder(Noun):
+    """Call a handler; its response is the outcome's result."""
+
+    handler: str
+    """Its name in ``worker/handlers.py``."""
+    event: dict[str, JsonValue]
+
+
+class SyncOrder(Noun):
+    """Carry out a sync, or cut it into batches where it is too much for one job."""
+
+    request: PrepareBatchDataSyncRequest
+    batches_prefix: str
+    """``s3://…/`` below which the batches' requests are stored."""
 
 
 class Outcome(Noun):

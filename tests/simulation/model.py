@@ -49,6 +49,8 @@ class Budget(NamedTuple):
     losses: int = 0
     """Processes that die with the right to submit."""
     reclaims: int = 0
+    failures: int = 0
+    """Jobs that fail by themselves."""
     copies: int = 0
     resumes: int = 0
     cancels: int = 0
@@ -242,7 +244,10 @@ def _batch(state: State) -> Iterator[tuple[str, State]]:
         else:
             written = {"has_written": True} if is_worker else {}
             yield f"{job.id} succeeds", _move(state, job, JobStatus.SUCCEEDED, exit_code=0, **written)
-            yield f"{job.id} fails", _move(state, job, JobStatus.FAILED, exit_code=1)
+            if state.budget.failures:
+                fewer = state.budget._replace(failures=state.budget.failures - 1)
+                failed = _move(state, job, JobStatus.FAILED, exit_code=1)
+                yield f"{job.id} fails", failed._replace(budget=fewer)
         if state.budget.reclaims:
             fewer = state.budget._replace(reclaims=state.budget.reclaims - 1)
             lost = _move(state, job, JobStatus.FAILED, reason=SPOT)

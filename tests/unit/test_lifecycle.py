@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -226,7 +227,13 @@ class TestSubmission:
         assert commands == (ReadOutcome(stage="stage-in", serial=1),)
         run = drive(run, (), until="execute")
         run, _ = decide(
-            run.model_copy(update={"stages": a_run(until="stage-in").stages, "jobs": ()}),
+            run.model_copy(
+                update={
+                    "stages": a_run(until="stage-in").stages,
+                    "jobs": (),
+                    "next_check_at": None,
+                }
+            ),
             started(run, "stage-in", when=3),
         )
         assert run.next_check_at == at(3 + GRACE)
@@ -570,3 +577,22 @@ def test_the_timer_puts_the_next_look_off_but_not_before_it_is_due():
 def test_a_settled_run_has_nothing_to_look_at():
     run = a_run()
     assert decide(run, TimerFired(run_id="r1", at=at(10**6))) == (run, ())
+
+
+class TestNextCheck:
+    def test_one_that_comes_soon_enough_is_not_moved(self):
+        run = a_run(until="execute")
+        planned = run.next_check_at
+        run = decide(run, seen("job-2", JobStatus.RUNNING, 2, at=at(20))).run
+        assert run.next_check_at == planned
+
+    def test_it_is_moved_once_it_was_due(self):
+        run = a_run(until="execute")
+        due = TimerFired(run_id="r1", at=run.next_check_at)
+        assert decide(run, due).run.next_check_at == run.next_check_at + timedelta(seconds=30)
+
+    def test_it_never_comes_later_than_it_must(self):
+        run = a_run(until="execute")
+        run = decide(run, seen("job-2", JobStatus.SUCCEEDED, 2, at=at(31))).run
+        run, _ = decide(run, started(run, "stage-out", when=31))
+        assert run.next_check_at == at(31 + GRACE)

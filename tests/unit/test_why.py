@@ -123,7 +123,7 @@ class TestWaiting:
                 "2026-01-01 00:00:01 UTC (0:00:30 ago)."
             ),
             BY,
-            LOOK.format(31),
+            LOOK.format(11),
         ]
 
     def test_for_a_job_that_runs_since_it_was_started(self):
@@ -185,7 +185,7 @@ class TestEnded:
         success, clean_up, look = why(a_run(until="clean-up"), at(2))
         assert success == "The run succeeded: what it was for is done."
         assert clean_up.startswith(f"Stage clean-up: job falsework-{UID}-clean-up-4 has been")
-        assert look == LOOK.format(31)
+        assert look == LOOK.format(11)
 
     def test_in_success_with_its_clean_up_failed(self):
         run = decide(
@@ -344,7 +344,7 @@ class TestCanceled:
                 "SUBMITTED; the order is repeated until it has ended."
             ),
             KEPT.format("on_success"),
-            LOOK.format(37),
+            LOOK.format(11),
         ]
 
     def test_with_a_submission_that_nobody_has_confirmed(self):
@@ -364,7 +364,7 @@ class TestCanceled:
             self.HOW,
             self.WANTED,
             "Stage clean-up has its turn, and its job is about to be submitted.",
-            LOOK.format(35),
+            LOOK.format(11),
         ]
 
     def test_and_settled(self):

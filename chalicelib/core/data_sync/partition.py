@@ -8,17 +8,23 @@ decreasing: the largest first, ties by path, each into the first batch that has 
     a 90, b/1 50, b/2 20, c 25, d 9      limit 100
     cut:  a 90 · b/ 70 · c 25 · d 9      pack:  [a, d] 99 · [b/, c] 95
 
-No tree is built. A piece is a folder that fits and that no fitting folder contains, so the sums
-by folder say everything; a million paths are held once. The first batch with room is found in a
-tree of the largest room below each node, in O(log n), where trying one batch after the other
-would be quadratic.
+No tree is built. In a listing a folder's files stand together, so only the folders that are open
+are held, each with the pieces that it would be cut into; a folder that fits forgets its pieces
+when it is closed.
+
+The first batch with room is not looked for either. The sizes only fall; so a batch that has no
+room waits until they have fallen to the room that it has left, and of the others the first one is
+on top of a heap. Whatever is packed moves one batch at most, hence O(n log n).
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
+from heapq import heappop, heappush
+from operator import itemgetter
 from typing import NamedTuple
+
+from chalicelib.core.errors import Unavailable
 
 
 class Node(NamedTuple):
@@ -31,131 +37,113 @@ class Node(NamedTuple):
     is_folder: bool
 
 
+_PATH = itemgetter(0)
+_SIZE = itemgetter(1)
+
+
 def partition(objects: Iterable[tuple[str, int]], limit_bytes: int) -> list[list[Node]]:
     """Return the batches, in the order in which they were begun, each one's nodes by path.
 
-    ``objects`` are the files that the filter keeps, in any order, each as (path relative to the
-    source without a first ``/``, size in bytes), read once; the only file of a source that is one
-    object is called ``""``. No file gives no batch.
+    ``objects`` are the files that the filter keeps, in the order of a listing (``a-b`` < ``a/b``
+    < ``a0``), each as (path relative to the source without a first ``/``, size in bytes), read
+    once; the only file of a source that is one object is called ``""``. No file gives no batch.
+    Raises Unavailable for a listing that is out of order.
     """
     return pack(cut(objects, limit_bytes), limit_bytes)
 
 
 def cut(objects: Iterable[tuple[str, int]], limit_bytes: int) -> list[Node]:
-    """Return the nodes that are left when everything over the limit is replaced by its children.
+    """Return what is left, by path, when all that is over the limit is replaced by its children.
 
     A name that is a file and a folder at once (S3 has such) gives two nodes.
     """
-    paths: list[str] = []
-    sizes = array("q")
-    direct: dict[str, int] = {}
+    folder = _Folder("")
+    above: list[_Folder] = []
+    before = None
     for path, size in objects:
-        paths.append(path)
-        sizes.append(size)
-        folder = _folder_of(path)
-        direct[folder] = direct.get(folder, 0) + size
-    if paths == [""]:
-        return [Node("", sizes[0], is_folder=False)]
-    totals = _totals(direct)
-    whole = {folder: _fitting(folder, totals, limit_bytes) for folder in direct}
-    kept = {folder for folder in whole.values() if folder is not None}
-    nodes = [Node(folder, totals[folder], is_folder=True) for folder in kept]
-    nodes += (
-        Node(path, size, is_folder=False)
-        for path, size in zip(paths, sizes, strict=True)
-        if whole[_folder_of(path)] is None
-    )
-    return nodes
+        if before is not None and path <= before:
+            raise Unavailable(f"a listing is out of order: {path!r} came after {before!r}")
+        before = path
+        parent = path[: path.rfind("/") + 1]
+        if parent != folder.path:
+            while not parent.startswith(folder.path):
+                folder = folder.closed_in(above.pop(), limit_bytes)
+            while folder.path != parent:
+                above.append(folder)
+                folder = _Folder(parent[: parent.index("/", len(folder.path)) + 1])
+        folder.size_bytes += size
+        folder.pieces.append(Node(path, size, is_folder=False))
+    while above:
+        folder = folder.closed_in(above.pop(), limit_bytes)
+    if not folder.pieces or before == "" or folder.size_bytes > limit_bytes:
+        return folder.pieces
+    return [Node("", folder.size_bytes, is_folder=True)]
 
 
-def pack(nodes: Iterable[Node], limit_bytes: int) -> list[list[Node]]:
+def pack(nodes: list[Node], limit_bytes: int) -> list[list[Node]]:
     """Return the nodes in batches, first-fit decreasing; what is over the limit stays alone."""
     batches: list[list[Node]] = []
     room = _Room()
-    for node in sorted(nodes, key=lambda node: (-node.size_bytes, node.path)):
+    falling = sorted(nodes, key=_PATH)
+    falling.sort(key=_SIZE, reverse=True)  # keeps the order of the paths among equals
+    for node in falling:
         index = room.take_first(node.size_bytes)
         if index is None:
-            room.append(limit_bytes - node.size_bytes)
-            batches.append([node])
-        else:
-            batches[index].append(node)
+            index = room.begin(limit_bytes - node.size_bytes)
+            batches.append([])
+        batches[index].append(node)
     for batch in batches:
-        batch.sort(key=lambda node: node.path)
+        batch.sort(key=_PATH)
     return batches
 
 
-def _folder_of(path: str) -> str:
-    return path[: path.rfind("/") + 1]
+class _Folder:
+    """A folder that has been read in part."""
 
+    __slots__ = ("path", "pieces", "size_bytes")
 
-def _ancestry(folder: str) -> Iterator[str]:
-    """The folder and everything that it lies in, the root first."""
-    end = 0
-    yield ""
-    while end := folder.find("/", end) + 1:
-        yield folder[:end]
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.size_bytes = 0
+        self.pieces: list[Node] = []
 
-
-def _totals(direct: Mapping[str, int]) -> dict[str, int]:
-    """The bytes below every folder, from those that lie directly in each."""
-    totals: dict[str, int] = {}
-    for folder, size in direct.items():
-        for above in _ancestry(folder):
-            totals[above] = totals.get(above, 0) + size
-    return totals
-
-
-def _fitting(folder: str, totals: Mapping[str, int], limit_bytes: int) -> str | None:
-    """The uppermost of the folder and what it lies in that fits the limit."""
-    return next((above for above in _ancestry(folder) if totals[above] <= limit_bytes), None)
+    def closed_in(self, outer: _Folder, limit_bytes: int) -> _Folder:
+        """Hand what it consists of to the folder that it lies in, and return that one."""
+        if self.size_bytes <= limit_bytes:
+            outer.pieces.append(Node(self.path, self.size_bytes, is_folder=True))
+        else:
+            outer.pieces += self.pieces
+        outer.size_bytes += self.size_bytes
+        return outer
 
 
 class _Room:
-    """What is left in each batch: a binary tree whose inner nodes hold the larger of their two.
-
-    The root is at 1, the children of ``n`` at ``2n`` and ``2n + 1``, the batches are the leaves;
-    -1 is no batch, or one that is over its limit: not even an empty file goes there.
-    """
+    """What is left in each batch, for sizes that never grow from one question to the next."""
 
     def __init__(self) -> None:
-        self._width = 1
-        self._count = 0
-        self._tree = [-1, -1]
+        self._left: list[int] = []
+        self._open: list[int] = []
+        """Heap of the batches that have room for the last size, but perhaps for the first one."""
+        self._waiting: list[tuple[int, int]] = []
+        """Heap of (minus the room, batch) for the others."""
 
-    def append(self, room: int) -> None:
-        """Add a batch at the end."""
-        if self._count == self._width:
-            self._double()
-        self._set(self._width + self._count, max(room, -1))
-        self._count += 1
+    def begin(self, room: int) -> int:
+        """Return the number of a new batch; one that is over its limit takes nothing more."""
+        number = len(self._left)
+        self._left.append(room)
+        if room >= 0:
+            heappush(self._waiting, (-room, number))
+        return number
 
     def take_first(self, size: int) -> int | None:
-        """Take the room from the first batch that has it and return its index, else None."""
-        tree, width, at = self._tree, self._width, 1
-        if tree[1] < size:
-            return None
-        while at < width:
-            at *= 2
-            if tree[at] < size:
-                at += 1
-        self._set(at, tree[at] - size)
-        return at - width
-
-    def _set(self, at: int, room: int) -> None:
-        tree = self._tree
-        tree[at] = room
-        while at > 1:
-            left = at & ~1
-            larger = max(tree[left], tree[left + 1])
-            at //= 2
-            if tree[at] == larger:
-                return
-            tree[at] = larger
-
-    def _double(self) -> None:
-        leaves = self._tree[self._width :]
-        self._width *= 2
-        self._tree = [-1] * (2 * self._width)
-        self._tree[self._width : self._width + len(leaves)] = leaves
-        for at in range(self._width - 1, 0, -1):
-            self._tree[at] = max(self._tree[2 * at], self._tree[2 * at + 1])
+        """Take the room from the first batch that has it and return its number, else None."""
+        opened, waiting, left = self._open, self._waiting, self._left
+        while waiting and -waiting[0][0] >= size:
+            heappush(opened, heappop(waiting)[1])
+        while opened:
+            number = opened[0]
+            if left[number] >= size:
+                left[number] -= size
+                return number
+            heappush(waiting, (-left[number], heappop(opened)))
+        return None

@@ -39,14 +39,13 @@ def ready(run: Run) -> Iterator[StagePlan]:
     if any(job.generation != run.generation and not job.has_ended for job in run.jobs):
         return
     busy = {job.stage for job in run.jobs if not job.has_ended}
+    is_closing = run.is_terminal
+    complete = {s.stage_name for s in run.stages if s.status is StageStatus.COMPLETE}
     for plan in run.plan.stages:
-        if plan.is_closing != run.is_terminal or not jobs.is_wanted(run, plan.name):
+        if plan.name in complete or plan.name in busy or plan.is_closing != is_closing:
             continue
-        if plan.name in busy or (plan.is_closing and not _may_close(run, plan)):
-            continue
-        if plan.is_closing or all(
-            run.stage(name).status is StageStatus.COMPLETE for name in plan.after
-        ):
+        is_its_turn = _may_close(run, plan) if is_closing else complete.issuperset(plan.after)
+        if is_its_turn and jobs.is_wanted(run, plan.name):
             yield plan
 
 

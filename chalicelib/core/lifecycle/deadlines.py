@@ -41,7 +41,7 @@ def deadlines(run: Run) -> Iterator[datetime]:
     """Yield the times at which ``expire`` will have something to do."""
     if not run.is_terminal:
         yield run_ends_at(run)
-    for plan in run.plan.stages:
+    for plan in run.running():
         over = attempt_ends_at(run, plan)
         if over is not None:
             yield over

@@ -219,4 +219,8 @@ def _newly_owed(before: Run, after: Run) -> tuple[Command, ...]:
 
 
 def _schedule(run: Run, event: Event) -> Run:
-    return run.model_copy(update={"next_check_at": next_check_at(run, event.at)})
+    """A check that comes sooner than it must does no harm; moving it costs two index writes."""
+    wanted, planned = next_check_at(run, event.at), run.next_check_at
+    if wanted is not None and planned is not None and event.at < planned <= wanted:
+        return run
+    return run.model_copy(update={"next_check_at": wanted})

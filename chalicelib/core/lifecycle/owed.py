@@ -24,7 +24,7 @@ from chalicelib.core.commands import (
 from chalicelib.core.lifecycle.advance import ready
 from chalicelib.core.lifecycle.jobs import grace_ends_at, is_current, is_worker
 from chalicelib.core.plans.plan import JobAction, NoAction
-from chalicelib.core.run import JobState, Run, RunState, StageStatus
+from chalicelib.core.run import JobState, Run, RunState
 
 
 def owed(run: Run, at: datetime) -> tuple[Command, ...]:
@@ -61,11 +61,10 @@ def _why_stop(run: Run, job: JobState) -> StopReason | None:
 
 
 def _calls(run: Run) -> Iterator[Command]:
-    for plan in run.plan.stages:
-        stage = run.stage(plan.name)
-        is_call = not isinstance(plan.action, JobAction | NoAction)
-        if is_call and stage.status is StageStatus.RUNNING:
-            yield MakeCall(stage=plan.name, attempt=stage.attempts, generation=run.generation)
+    for plan in run.running():
+        if not isinstance(plan.action, JobAction | NoAction):
+            attempt = run.stage(plan.name).attempts
+            yield MakeCall(stage=plan.name, attempt=attempt, generation=run.generation)
 
 
 def _starts(run: Run) -> Iterator[Command]:
@@ -75,7 +74,7 @@ def _starts(run: Run) -> Iterator[Command]:
 
 
 def _outcomes(run: Run) -> Iterator[Command]:
-    for plan in run.plan.stages:
+    for plan in run.running():
         job = run.job(plan.name)
         if job is None or not job.has_ended or job.is_read:
             continue

@@ -14,6 +14,7 @@ ends; it runs after that is decided, if the clean-up policy says so.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
@@ -159,9 +160,14 @@ class Plan(Noun):
     submit_grace_seconds: int = 960
     check_seconds: int = 900
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Name of a stage → its place, here and in the run.
+
+        A copy with other stages (``model_copy``) would keep it: such a plan is made anew.
+        """
+        return {stage.name: place for place, stage in enumerate(self.stages)}
+
     def stage(self, name: str) -> StagePlan:
         """Return the stage of that name; KeyError if the plan has none."""
-        for stage in self.stages:
-            if stage.name == name:
-                return stage
-        raise KeyError(name)
+        return self.stages[self.places[name]]

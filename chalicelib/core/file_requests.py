@@ -1,0 +1,143 @@
+"""Requests for jobs over files: data syncs, and what is done to data paths.
+
+A request is its wire model's fields, and beside them two keys of ours: ``run_id``, under which
+the run is known and a repeat recognised, and ``options``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from pydantic import BaseModel, Field, JsonValue
+
+from chalicelib.core.data_sync.batch_requests import read_prepare
+from chalicelib.core.data_sync.path_requests import (
+    GetDataPathStatsRequest,
+    ListDataPathsRequest,
+    OutdatedDataPathScannerRequest,
+)
+from chalicelib.core.data_sync.requests import RemoveDataPathsRequest
+from chalicelib.core.demand.wire import Wire
+from chalicelib.core.documents import at_field, parse_document, shortened
+from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.noun import Noun
+from chalicelib.core.options import Options
+from chalicelib.core.paths import efs_parts, path_kind
+from chalicelib.core.site import Site
+
+SYNC: Final = "data-sync"
+CLEAN_UP: Final = "file-system-cleanup"
+
+
+class FileKind(NamedTuple):
+    """A kind of run: its one stage, the handler that the stage calls, the request's model."""
+
+    kind: str
+    stage: str
+    handler: str
+    model: type[Wire]
+
+
+KINDS: Final = {
+    each.kind: each
+    for each in (
+        FileKind("data-path-stats", "stats", "get_data_path_stats", GetDataPathStatsRequest),
+        FileKind("list-data-paths", "list", "list_data_paths", ListDataPathsRequest),
+        FileKind(
+            "outdated-data-paths",
+            "scan",
+            "outdated_data_path_scanner",
+            OutdatedDataPathScannerRequest,
+        ),
+        FileKind("remove-data-paths", "remove", "remove_data_paths", RemoveDataPathsRequest),
+        FileKind(CLEAN_UP, "clean", "clean_file_system", OutdatedDataPathScannerRequest),
+    )
+}
+"""All but the data sync, whose worker may divide its work."""
+
+
+class _Ours(Noun):
+    run_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
+
+
+class FileSubmission(NamedTuple):
+    """A request that was parsed, and what the submitter wants done."""
+
+    kind: str
+    request: Wire
+    run_id: str | None
+    options: Options
+
+    def document(self) -> dict[str, JsonValue]:
+        """Return the parsed submission as JSON: what is digested, and kept in the plan."""
+        return {
+            "request": self.request.to_wire(),
+            "options": self.options.model_dump(mode="json", exclude_none=True),
+        }
+
+    def digest(self) -> str:
+        """Return the sha256 of the document: same content, same digest, in any spelling."""
+        return hashlib.sha256(json.dumps(self.document(), sort_keys=True).encode()).hexdigest()
+
+
+def parse_file_request(kind: str, document: object, site: Site) -> FileSubmission:
+    """Return the submission. Raises InvalidRequest, naming the field that does not fit."""
+    if not isinstance(document, Mapping):
+        raise InvalidRequest(
+            "the body must be a JSON object", field="", value=document, mend="send the request"
+        )
+    ours = parse_document(_Ours, {k: v for k, v in document.items() if k == "run_id"})
+    with at_field("options"):
+        options = parse_document(Options, document.get("options", {}))
+    body = {key: value for key, value in document.items() if key not in {"run_id", "options"}}
+    request = _reader(kind, site)(body)
+    for field, path in paths_of(request):
+        _check_path(field, path, site)
+    return FileSubmission(kind, request, ours.run_id, options)
+
+
+def paths_of(request: BaseModel) -> Iterator[tuple[str, str]]:
+    """Yield (field, path) for every data path that the request names."""
+    for name in ("source_path", "destination_path", "path"):
+        path = getattr(request, name, None)
+        if path is not None:
+            yield name, path
+    for number, path in enumerate(getattr(request, "paths", ())):
+        yield f"paths.{number}", path
+
+
+def file_systems_of(request: BaseModel) -> list[str]:
+    """Return the ids of the file systems that the request's paths are on."""
+    found = {
+        efs_parts(path).file_system_id: None
+        for _, path in paths_of(request)
+        if path_kind(path) == "efs"
+    }
+    return list(found)
+
+
+def _reader(kind: str, site: Site) -> Callable[[dict[str, Any]], Wire]:
+    if kind == SYNC:
+        return lambda body: read_prepare(body, delete_by_default=site.delete_by_default)
+    return KINDS[kind].model.parse
+
+
+def _check_path(field: str, path: str, site: Site) -> None:
+    kind = path_kind(path)
+    if kind == "local" and not site.has_local_paths:
+        raise InvalidRequest(
+            f"{shortened(path)!r} is a path of a host, and which one is nobody's to say here",
+            field=field,
+            value=shortened(path),
+            mend="name an object (s3://bucket/key) or a path on a file system (fs-…:/path)",
+        )
+    if kind == "s3" and path.removeprefix("s3://").partition("/")[0] == site.scratch_bucket:
+        raise InvalidRequest(
+            f"the bucket {site.scratch_bucket!r} is Falsework's own",
+            field=field,
+            value=shortened(path),
+            mend="name another bucket",
+        )

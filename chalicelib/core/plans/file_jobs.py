@@ -1,0 +1,166 @@
+"""The plans of jobs over files, one worker's job each, with the file systems that it needs::
+
+    orders ─▶ define-jobs ─▶ sync | stats | list | scan | remove | clean
+     call        call          job
+
+A data sync may be too much for one job: then its worker writes the batches' requests, and an
+array does them (``lifecycle/outcomes.py``). The answer is the result of the last stage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Final
+
+from chalicelib.core.data_sync.requests import PrepareBatchDataSyncRequest
+from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.file_requests import (
+    KINDS,
+    SYNC,
+    FileSubmission,
+    file_systems_of,
+    paths_of,
+)
+from chalicelib.core.options import check_options
+from chalicelib.core.plans.plan import (
+    DefineJobs,
+    JobAction,
+    JobDefinition,
+    Plan,
+    PutDocuments,
+    StagePlan,
+)
+from chalicelib.core.site import FileSystems, Site
+from chalicelib.core.worker_documents import HandlerOrder, SyncOrder
+
+WORKER: Final = "falsework-worker"
+SMALL: Final = ({"type": "MEMORY", "value": "1024"}, {"type": "VCPU", "value": "1"})
+LARGE: Final = ({"type": "MEMORY", "value": "4096"}, {"type": "VCPU", "value": "2"})
+"""Sections 4.3 and 4.4 of the Step Functions constructs' specification."""
+MOUNTS: Final = "/opt/falsework"
+"""Below it a worker's container sees each file system, under its id."""
+
+
+def plan_file_job(  # noqa: PLR0913, PLR0917 -- all that a plan is made of
+    submission: FileSubmission, run_id: str, uid: str, site: Site, efs: FileSystems, queue: str
+) -> Plan:
+    """Return the plan. Raises InvalidRequest for a file system that is not there."""
+    home = f"s3://{site.scratch_bucket}/runs/{run_id}/{uid}/"
+    stage = SYNC_STAGE if submission.kind == SYNC else KINDS[submission.kind].stage
+    names = ("orders", "define-jobs", stage)
+    check_options(submission.options, names, ())
+    mounts = _mounts(submission, site, efs)
+    action = _action(submission, site, home, mounts, queue)
+    order = _order(submission, home)
+    actions = (
+        PutDocuments(
+            documents={f"{home}order.json": order}, result={"order": f"{home}order.json"}
+        ),
+        DefineJobs(definitions={"worker": _definition(site, mounts)}),
+        action,
+    )
+    return Plan(
+        stages=tuple(
+            StagePlan(
+                name=name,
+                action=each,
+                after=names[:number][-1:],
+                timeout_seconds=submission.options.stage_timeout(name),
+            )
+            for number, (name, each) in enumerate(zip(names, actions, strict=True))
+        ),
+        request=submission.document(),
+        request_digest=submission.digest(),
+        results_prefix=f"{home}outcomes/",
+        job_name_prefix=site.prefix,
+        submit_grace_seconds=site.submit_grace_seconds,
+        check_seconds=site.check_seconds,
+        **submission.options.limits(),
+    )
+
+
+SYNC_STAGE: Final = "sync"
+
+
+def _order(submission: FileSubmission, home: str) -> str:
+    if isinstance(submission.request, PrepareBatchDataSyncRequest):
+        order = SyncOrder(request=submission.request, batches_prefix=f"{home}batches/")
+        return order.model_dump_json()
+    handler = KINDS[submission.kind].handler
+    return HandlerOrder(handler=handler, event=submission.request.to_wire()).model_dump_json()
+
+
+def _action(
+    submission: FileSubmission, site: Site, home: str, mounts: dict[str, str], queue: str
+) -> JobAction:
+    is_sync = submission.kind == SYNC
+    action = JobAction(
+        definition="worker",
+        queue=queue,
+        command=(WORKER, "sync" if is_sync else "handle"),
+        environment={
+            **site.worker_environment,
+            **_told_of(mounts),
+            "FALSEWORK_REQUEST_URI": f"{home}order.json",
+        },
+        resource_requirements=SMALL,
+        is_worker=True,
+        tags=site.default_tags,
+        fallback_queue=submission.options.fallback_job_queue_name,
+    )
+    if not is_sync:
+        return action
+    batch = {"command": (WORKER, "sync-batch"), "resource_requirements": LARGE}
+    return action.model_copy(update={"fan_out": action.model_copy(update=batch)})
+
+
+def _mounts(submission: FileSubmission, site: Site, efs: FileSystems) -> dict[str, str]:
+    """File system id → where the worker sees it."""
+    known = {each.file_system_id for each in efs.file_systems}
+    for field, path in paths_of(submission.request):
+        for file_system_id in file_systems_of(submission.request):
+            if file_system_id in path and file_system_id not in known:
+                raise InvalidRequest(
+                    f"there is no file system {file_system_id} here",
+                    field=field,
+                    value=path,
+                    mend="name a file system of this site",
+                )
+    needed = file_systems_of(submission.request)
+    return {each: site.worker_mounts.get(each, f"{MOUNTS}/{each}") for each in needed}
+
+
+def _told_of(mounts: dict[str, str]) -> dict[str, str]:
+    told = {}
+    for number, (file_system_id, path) in enumerate(mounts.items(), 1):
+        told[f"EFS_MOUNT_POINT_ID_{number}"] = file_system_id
+        told[f"EFS_MOUNT_POINT_PATH_{number}"] = path
+    return told
+
+
+def _definition(site: Site, mounts: dict[str, str]) -> JobDefinition:
+    needed = {each: path for each, path in mounts.items() if each not in site.worker_mounts}
+    volumes: tuple[dict[str, Any], ...] = tuple(
+        {
+            "name": each,
+            "efsVolumeConfiguration": {
+                "fileSystemId": each,
+                "rootDirectory": "/",
+                "transitEncryption": "ENABLED",
+            },
+        }
+        for each in needed
+    )
+    digest = hashlib.sha256(json.dumps(volumes, sort_keys=True).encode()).hexdigest()
+    return JobDefinition(
+        name=f"{site.prefix}-worker-{digest[:12]}",
+        image=site.worker_image,
+        command=(WORKER, "--help"),
+        mount_points=tuple(
+            {"readOnly": False, "containerPath": path, "sourceVolume": each}
+            for each, path in needed.items()
+        ),
+        volumes=volumes,
+        resource_requirements=SMALL,
+    )
