@@ -583,7 +583,7 @@ class TestNextCheck:
     def test_one_that_comes_soon_enough_is_not_moved(self):
         run = a_run(until="execute")
         planned = run.next_check_at
-        run = decide(run, seen("job-2", JobStatus.RUNNING, 2, at=at(20))).run
+        run = decide(run, seen("job-2", JobStatus.RUNNING, 2, at=at(9))).run
         assert run.next_check_at == planned
 
     def test_it_is_moved_once_it_was_due(self):
