@@ -16,6 +16,7 @@ from chalicelib.ports import Claims, ObjectStore, Ports
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:  # the Lambda never imports the embedded home
+    from chalicelib.aws.handler_ports import HandlerPorts
     from chalicelib.aws.home import AwsHome
     from chalicelib.aws.signing import RequestSigner
     from chalicelib.local.engine_lock import EngineLock
@@ -71,6 +72,19 @@ def worker_ports() -> WorkerPorts:
         return WorkerPorts(*open_worker_home(told))
     every = ports()
     return WorkerPorts(every.objects, every.claims)
+
+
+def handler_settings() -> Settings:
+    """Return what this process was told, or what the environment says at this moment."""
+    return _Told.settings or environment.load()
+
+
+def handler_ports(told: Settings) -> HandlerPorts:
+    """Return what the handlers of the wire formats work with: always AWS's, or what is in its
+    place at ``AWS_ENDPOINT_URL``."""
+    from chalicelib.aws.handler_ports import open_handler_ports  # noqa: PLC0415 -- the same
+
+    return open_handler_ports(told, environment.aws_environment())
 
 
 def aws_home() -> AwsHome:

@@ -116,7 +116,9 @@ def read_outcome(run: Run, job: JobState, ports: Ports, at: datetime) -> Outcome
     )
 
 
-def job_changed(seen: JobSeen, run_id: str, at: datetime) -> JobChanged | None:
+def job_changed(
+    seen: JobSeen, run_id: str, at: datetime, *, is_fresh: bool = False
+) -> JobChanged | None:
     """Return the event for a job that was seen, or None when its name is not one of ours."""
     name = parse_job_name(seen.name)
     if name is None:
@@ -126,6 +128,7 @@ def job_changed(seen: JobSeen, run_id: str, at: datetime) -> JobChanged | None:
         at=at,
         uid=name.uid,
         serial=name.serial,
+        is_fresh=is_fresh,
         **seen.model_dump(exclude={"name", "run_id"}),
     )
 

@@ -12,50 +12,25 @@ import random
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import Final, assert_never
+from datetime import datetime, timedelta
+from typing import Final
 
-from chalicelib import calls
-from chalicelib.core.commands import (
-    Command,
-    FindJob,
-    MakeCall,
-    ReadOutcome,
-    StartJob,
-    StopJob,
-    SubmitJob,
-    WakeAt,
-    WatchJob,
-)
-from chalicelib.core.errors import (
-    FalseworkError,
-    InvalidRequest,
-    NotFound,
-    Refused,
-    StaleRun,
-    TurnedAway,
-    Unavailable,
-)
-from chalicelib.core.events import (
-    CallEnded,
-    Event,
-    JobNotFound,
-    RunRequested,
-    SubmissionDeferred,
-    SubmissionRefused,
-    SubmissionStarted,
-    SubmissionUnclear,
-    TimerFired,
-)
+from chalicelib.core.commands import Command, WatchJob
+from chalicelib.core.errors import FalseworkError, NotFound, StaleRun, Unavailable
+from chalicelib.core.events import Event, RunRequested, TimerFired
 from chalicelib.core.lifecycle import Decision, decide
 from chalicelib.core.limits import BATCH_DESCRIBE_IDS
 from chalicelib.core.run import Run
+from chalicelib.perform import perform, watch
 from chalicelib.ports import Ports
 
 MAX_SAVES: Final = 10
 """A fan-out's jobs are reported within the same second, and each save may lose to the others."""
 PAUSE_SECONDS: Final = 0.02
 """Longest pause before the second try; it doubles up to half a second, and is drawn by lot."""
+
+PASSES: Final = 4
+"""How many times its limit of runs a sweep tries, to come past those that nobody can load."""
 
 log = logging.getLogger(__name__)
 
@@ -80,20 +55,47 @@ def sweep(ports: Ports, *, limit: int = 100, everything: bool = False) -> int:
     now = ports.clock()
     horizon = now + timedelta(days=36_500) if everything else now
     watched: list[tuple[str, WatchJob]] = []
-    run_ids = ports.runs.due(horizon, limit)
-    for run_id in run_ids:
-        with _left_owed(run_id):
-            decision = _settle(TimerFired(run_id=run_id, at=ports.clock()), ports)
-            watched += [(run_id, c) for c in decision.commands if isinstance(c, WatchJob)]
-            others = [c for c in decision.commands if not isinstance(c, WatchJob)]
-            _perform_all(decision.run, others, ports)
+    tried = found = 0
+    for run_id in _due(horizon, limit, ports):
+        tried += 1
+        found += _look(run_id, watched, ports)
+        if found == limit:
+            break
     for start in range(0, len(watched), BATCH_DESCRIBE_IDS):
         some = watched[start : start + BATCH_DESCRIBE_IDS]
         with _left_owed(f"{some[0][0]} and {len(some) - 1} more"):
-            for event in _watch(some, ports):
+            for event in watch(some, ports):
                 with _left_owed(event.run_id):
                     handle(event, ports)
-    return len(run_ids)
+    return tried
+
+
+def _due(horizon: datetime, limit: int, ports: Ports) -> Iterator[str]:
+    """Yield what is due, each run once, and more than ``limit``: those that nobody can load.
+
+    They stay due for ever, ahead of all others.
+    """
+    passed: set[str] = set()
+    while len(passed) < PASSES * limit:
+        run_ids = ports.runs.due(horizon, limit, skip=passed)
+        yield from run_ids
+        passed.update(run_ids)
+        if len(run_ids) < limit:
+            return
+
+
+def _look(run_id: str, watched: list[tuple[str, WatchJob]], ports: Ports) -> bool:
+    """Perform what the run is owed, but leave jobs to be watched; False where it is not there."""
+    with _left_owed(run_id):
+        try:
+            decision = _settle(TimerFired(run_id=run_id, at=ports.clock()), ports)
+        except NotFound:
+            log.warning("run %s is due and cannot be loaded", run_id, exc_info=True)
+            return False
+        watched += [(run_id, c) for c in decision.commands if isinstance(c, WatchJob)]
+        others = [c for c in decision.commands if not isinstance(c, WatchJob)]
+        _perform_all(decision.run, others, ports)
+    return True
 
 
 @contextmanager
@@ -136,7 +138,7 @@ def _perform_all(run: Run, commands: Iterable[Command], ports: Ports) -> Run:
     while waiting:
         saved, command = waiting.popleft()
         try:
-            for event in _perform(command, saved, ports):
+            for event in perform(command, saved, ports):
                 decision = _settle(event, ports)
                 run = decision.run
                 waiting.extend((run, order) for order in decision.commands)
@@ -145,123 +147,3 @@ def _perform_all(run: Run, commands: Iterable[Command], ports: Ports) -> Run:
     if trouble is not None:
         raise trouble
     return run
-
-
-def _perform(command: Command, run: Run, ports: Ports) -> Iterable[Event]:  # noqa: PLR0911
-    match command:
-        case MakeCall():
-            return _make_call(command, run, ports)
-        case StartJob():
-            return _start(command, run, ports)
-        case SubmitJob():
-            return _submit(command, run, ports)
-        case FindJob():
-            return _find(command, run, ports)
-        case WatchJob():
-            return _watch([(run.id, command)], ports)
-        case StopJob():
-            _stop(command, run, ports)
-            return []
-        case ReadOutcome(stage=stage):
-            job = run.job(stage)
-            return [calls.read_outcome(run, job, ports, ports.clock())] if job else []
-        case WakeAt(at=at):
-            ports.timers.wake(run.id, at)
-            return []
-        case _:
-            assert_never(command)
-
-
-def _make_call(command: MakeCall, run: Run, ports: Ports) -> list[Event]:
-    result, error = None, None
-    try:
-        result = calls.make_call(run.plan.stage(command.stage).action, ports)
-    except (Refused, NotFound, InvalidRequest) as exc:
-        error = str(exc)
-    return [
-        CallEnded(
-            run_id=run.id,
-            at=ports.clock(),
-            stage=command.stage,
-            attempt=command.attempt,
-            generation=command.generation,
-            result=result,
-            error=error,
-        )
-    ]
-
-
-def _start(command: StartJob, run: Run, ports: Ports) -> list[Event]:
-    """Before the intent comes the pace: refused, the start stays owed, and a timer reminds us."""
-    if not _is_admitted(run, ports):
-        return []
-    return [
-        SubmissionStarted(
-            run_id=run.id, at=ports.clock(), stage=command.stage, serial=command.serial
-        )
-    ]
-
-
-def _stop(command: StopJob, run: Run, ports: Ports) -> None:
-    """A cancelled crowd must not use up what the account may ask of Batch in a second."""
-    if _is_admitted(run, ports):
-        ports.jobs.stop(command.job_id, command.reason)
-
-
-def _is_admitted(run: Run, ports: Ports) -> bool:
-    now = ports.clock()
-    if ports.pace.admit(now):
-        return True
-    ports.timers.wake(run.id, now + timedelta(seconds=random.uniform(1, 5)))  # noqa: S311
-    return False
-
-
-def _submit(command: SubmitJob, run: Run, ports: Ports) -> list[Event]:
-    """Only the writer of the intent gets here, once, and only while the intent is young.
-
-    A process that slept through half of the grace must not wake up and submit: others will soon
-    conclude that it never did.
-    """
-    job = run.job(command.stage)
-    if job is None or job.serial != command.serial:
-        return []
-    half = timedelta(seconds=run.plan.submit_grace_seconds / 2)
-    about = {"run_id": run.id, "stage": job.stage, "serial": job.serial}
-    if ports.clock() > job.submit_started_at + half:
-        return [SubmissionUnclear.model_validate({**about, "at": ports.clock()})]
-    try:
-        job_id = ports.jobs.submit(calls.job_request(run, job))
-    except (Refused, InvalidRequest) as exc:
-        told = {**about, "at": ports.clock(), "message": str(exc)}
-        return [SubmissionRefused.model_validate(told)]
-    except TurnedAway as exc:
-        log.info("job %s was turned away: %s", job.name, exc)
-        return [SubmissionDeferred.model_validate({**about, "at": ports.clock()})]
-    except Unavailable:
-        log.warning("nobody knows whether job %s was accepted", job.name, exc_info=True)
-        return [SubmissionUnclear.model_validate({**about, "at": ports.clock()})]
-    return [calls.submitted(run, job, job_id, ports.clock())]
-
-
-def _find(command: FindJob, run: Run, ports: Ports) -> list[Event]:
-    """Adopt what bears the name, the oldest first; whatever else bears it is an extra copy."""
-    jobs = [job for job in run.jobs if job.serial == command.serial and job.job_id is None]
-    events: list[Event] = []
-    for job in jobs:
-        found = ports.jobs.find(job.queue, job.name)
-        changed = (calls.job_changed(seen, run.id, ports.clock()) for seen in reversed(found))
-        events += [event for event in changed if event is not None]
-    if events or not command.is_overdue:
-        return events
-    return [
-        JobNotFound(run_id=run.id, at=ports.clock(), stage=command.stage, serial=command.serial)
-    ]
-
-
-def _watch(watched: list[tuple[str, WatchJob]], ports: Ports) -> Iterator[Event]:
-    """Ask how up to a hundred jobs are; one that is not known any more is reported so."""
-    seen = {job.job_id: job for job in ports.jobs.describe([c.job_id for _, c in watched])}
-    for run_id, command in watched:
-        job = seen.get(command.job_id)
-        event = calls.job_changed(job, run_id, ports.clock()) if job else None
-        yield event or calls.forgotten(run_id, command, ports.clock())

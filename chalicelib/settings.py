@@ -194,6 +194,12 @@ def load_data_sync(environ: Mapping[str, str] | None = None) -> DataSyncSettings
     )
 
 
+def aws_environment(environ: Mapping[str, str] | None = None) -> tuple[tuple[str, str], ...]:
+    """Return the variables that the AWS SDKs read, so that a change of them is seen."""
+    env = os.environ if environ is None else environ
+    return tuple(sorted((name, text) for name, text in env.items() if name.startswith("AWS_")))
+
+
 def load_lambda_envelope(environ: Mapping[str, str] | None = None) -> LambdaEnvelope:
     """Return how this process is to call a handler; what is not set is empty."""
     env = os.environ if environ is None else environ

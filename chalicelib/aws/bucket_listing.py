@@ -29,6 +29,8 @@ _PAUSES_SECONDS: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 class Page(NamedTuple):
+    """At most a thousand objects, and what to ask for the next ones with."""
+
     entries: list[Entry]
     next_token: str | None
 
@@ -97,25 +99,21 @@ class BucketListing:
 
 
 def read_page(content: bytes, bucket: str) -> Page:
-    entries, next_token = [], None
-    for element in ET.fromstring(content):  # noqa: S314 -- S3's own answer to a signed request
-        match _name(element):
-            case "Contents":
-                entries.append(_entry(element, bucket))
-            case "NextContinuationToken":
-                next_token = element.text
-    return Page(entries, next_token)
-
-
-def _entry(contents: ET.Element, bucket: str) -> Entry:
-    told = {_name(child): child.text or "" for child in contents}
-    return Entry(
-        uri=f"s3://{bucket}/{unquote_plus(told['Key'])}",
-        size_bytes=int(told["Size"]),
-        modified_at=datetime.fromisoformat(told["LastModified"]),
-        etag=told.get("ETag", "").strip('"') or None,
-    )
-
-
-def _name(element: ET.Element) -> str:
-    return element.tag.rpartition("}")[2]
+    """Read one answer of ListObjectsV2 that was asked for with ``encoding-type=url``."""
+    root = ET.fromstring(content)  # noqa: S314 -- S3's own answer to a signed request
+    space = root.tag.removesuffix(
+        "ListBucketResult"
+    )  # a page has 5,000 elements: look up, no loop
+    key, size, at, etag = (f"{space}{name}" for name in ("Key", "Size", "LastModified", "ETag"))
+    entries = []
+    for found in root.iterfind(f"{space}Contents"):
+        name = found.findtext(key, "")
+        entries.append(
+            Entry(
+                f"s3://{bucket}/{unquote_plus(name) if '%' in name or '+' in name else name}",
+                int(found.findtext(size, "0")),
+                datetime.fromisoformat(found.findtext(at, "")),
+                found.findtext(etag, "").strip('"') or None,
+            )
+        )
+    return Page(entries, root.findtext(f"{space}NextContinuationToken"))

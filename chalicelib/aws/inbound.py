@@ -89,12 +89,17 @@ def created_pattern(bucket: str) -> JsonObject:
 
 
 def job_pattern(prefix: str) -> JsonObject:
-    """Return the event pattern for jobs of ours; children of arrays and nodes move no run."""
+    """Return the event pattern for jobs of ours; children of arrays and nodes move no run.
+
+    Nor does a job that waits, or one that is about to run: an event costs an invocation, and
+    whoever wants to know has Batch asked. RUNNABLE is the first that shows an extra copy.
+    """
     return {
         "source": ["aws.batch"],
         "detail-type": [DETAIL_TYPE],
         "detail": {
             "jobName": [{"prefix": f"{prefix}-"}],
+            "status": ["RUNNABLE", "RUNNING", "SUCCEEDED", "FAILED"],
             "arrayProperties": {"index": [{"exists": False}]},
             "nodeProperties": {"nodeIndex": [{"exists": False}]},
         },

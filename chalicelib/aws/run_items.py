@@ -28,6 +28,7 @@ from chalicelib.aws.attributes import size_bytes
 from chalicelib.aws.expressions import Item
 from chalicelib.aws.run_indexes import index_keys
 from chalicelib.aws.table import ITEM_BYTES, Key
+from chalicelib.core.plans.plan import Plan
 from chalicelib.core.run import Run, RunRecord, Stage
 
 INLINE_BYTES: Final = 64 * 1024
@@ -100,12 +101,16 @@ def unpack(item: Item, beside: Mapping[Key, Item], read: Callable[[str], str]) -
     return RunRecord.model_validate(_fields(item, beside, read))
 
 
-def unpack_with_plan(
-    item: Item, plan: Item, beside: Mapping[Key, Item], read: Callable[[str], str]
+def unpack_plan(item: Item, read: Callable[[str], str]) -> Plan:
+    """Return the plan that the PLAN item holds."""
+    return Plan.model_validate_json(_read_payload("body", item, read) or "null")
+
+
+def unpack_run(
+    item: Item, plan: Plan, beside: Mapping[Key, Item], read: Callable[[str], str]
 ) -> Run:
     """Return the run with its plan."""
-    text = _read_payload("body", plan, read)
-    return Run.model_validate({**_fields(item, beside, read), "plan": json.loads(text or "null")})
+    return Run.model_validate({**_fields(item, beside, read), "plan": plan})
 
 
 class _Beside:

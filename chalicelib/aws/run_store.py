@@ -25,7 +25,8 @@ from chalicelib.aws.run_items import (
     pack_plan,
     run_key,
     unpack,
-    unpack_with_plan,
+    unpack_plan,
+    unpack_run,
 )
 from chalicelib.aws.run_lists import (
     Filter,
@@ -37,11 +38,17 @@ from chalicelib.aws.run_lists import (
 )
 from chalicelib.aws.table import ConditionFailed, Key, Table
 from chalicelib.core.errors import NotFound, StaleRun
+from chalicelib.core.plans.plan import Plan
 from chalicelib.core.run import Run, RunRecord, RunState
 from chalicelib.ports import ObjectStore, RunPage
+from chalicelib.recent import Recent
 
 _KNOWN: Final = 10_000
 """How many written things a process remembers, so as not to write them with every save."""
+
+
+_PLANS: Final = 64
+"""How many plans a process remembers: they never change, and every event needs its run's."""
 
 
 class DynamoRunStore:
@@ -52,6 +59,7 @@ class DynamoRunStore:
         self._objects = objects
         self._bucket = scratch_bucket
         self._known: set[str] = set()
+        self._plans: Recent[Key, Plan] = Recent(_PLANS)
 
     def load(self, run_id: str) -> Run:
         """Return the run with its plan, read consistently. Raises NotFound."""
@@ -59,10 +67,15 @@ class DynamoRunStore:
         if item is None:
             raise NotFound(f"there is no run {run_id!r}")
         plan_key = Key(item["pk"], item["plan"])
-        beside = self._table.get_many([plan_key, *keys_beside(item)])
-        if plan_key not in beside:
-            raise NotFound(f"the plan of run {run_id!r} is gone")
-        return unpack_with_plan(item, beside[plan_key], beside, self._read)
+        plan = self._plans.get(plan_key)
+        wanted = keys_beside(item) if plan else [plan_key, *keys_beside(item)]
+        beside = self._table.get_many(wanted) if wanted else {}
+        if plan is None:
+            if plan_key not in beside:
+                raise NotFound(f"the plan of run {run_id!r} is gone")
+            plan = unpack_plan(beside[plan_key], self._read)
+            self._plans.put(plan_key, plan)
+        return unpack_run(item, plan, beside, self._read)
 
     def save(self, run: Run) -> Run:
         """Save under the version condition. Raises StaleRun, and TooLarge with nothing changed."""

@@ -80,6 +80,8 @@ class JobChanged(Noun):
     log_stream: str | None = None
     started_at: AwareDatetime | None = None
     stopped_at: AwareDatetime | None = None
+    is_fresh: bool = False
+    """The backend was asked just now; an event may have been on its way for hours."""
 
 
 class JobNotFound(Noun):

@@ -94,3 +94,20 @@ UploadPartCopy, whose parts have the same limit."""
 
 FILE_NAME_BYTES: Final = 255
 """NAME_MAX of Linux, and of EFS (Amazon EFS user guide, quotas for NFS clients)."""
+
+WORK_PIPELINE_CHARACTERS: Final = 128
+WORK_TIMEOUT_SECONDS: Final = (1, 259_200)
+WORK_RETRIES: Final = 5
+WORK_PRIORITIES: Final = (1, 5)
+"""What the client of CHIME/FRB's work queue accepts (``workflow.core`` 1.12.3, its Work model)."""
+
+WORK_RESULTS_BYTES: Final = 4_000_000
+"""The same client's documentation: larger results are dropped; the work is kept."""
+
+DYNAMODB_BATCH_WRITE_ITEMS: Final = 25
+DYNAMODB_BATCH_WRITE_BYTES: Final = 16 * 1024 * 1024
+"""Amazon DynamoDB API reference, BatchWriteItem: "up to 16 MB of data", 25 put requests."""
+
+DYNAMODB_COLLECTION_BYTES: Final = 10 * 1024**3
+"""Amazon DynamoDB API reference, LocalSecondaryIndex: items of one partition key, and what the
+local indexes hold of them."""

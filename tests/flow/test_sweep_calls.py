@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib import engine
+from chalicelib.core.errors import NotFound
 from chalicelib.core.run import JobStatus
 from chalicelib.ports import JobSeen
 from tests.flow.worlds import World
@@ -74,3 +75,40 @@ def test_a_run_that_is_not_due_costs_the_sweep_nothing(world):
     assert engine.sweep(world.ports._replace(jobs=batch)) == 2
     assert {job_id for asked in batch.asked for job_id in asked} == {"0-2", "2-2"}
     assert world.trace.count("LocalRunStore.load") == 4
+
+
+def test_runs_that_nobody_can_load_do_not_keep_the_others_from_being_swept(world):
+    """Their plans are gone; they stay due, and come first."""
+    save_live(world, 3)
+    unloadable = {f"gone{number}" for number in range(7)}
+    for run_id in sorted(unloadable):
+        run = world.runs.load("r0").model_copy(update={"id": run_id, "version": 0})
+        world.runs.save(run.model_copy(update={"next_check_at": world.now - timedelta(days=1)}))
+    batch = Watched()
+    ports = world.ports._replace(jobs=batch, runs=Unloadable(world.runs, unloadable))
+    assert engine.sweep(ports, limit=2) == 8
+    assert engine.sweep(ports, limit=5) == 9
+    assert [job_id for asked in batch.asked for job_id in asked] == ["0-2", "1-2", "2-2"]
+
+
+def test_everything_is_swept_once_in_a_sweep_of_everything(world):
+    save_live(world, 7)
+    batch = Watched()
+    assert engine.sweep(world.ports._replace(jobs=batch), limit=3, everything=True) == 3
+    assert engine.sweep(world.ports._replace(jobs=batch), limit=100, everything=True) == 7
+
+
+class Unloadable:
+    """A store that has lost some runs' plans."""
+
+    def __init__(self, runs, lost):
+        self._runs = runs
+        self._lost = lost
+
+    def load(self, run_id):
+        if run_id in self._lost:
+            raise NotFound(f"the plan of run {run_id!r} is gone")
+        return self._runs.load(run_id)
+
+    def __getattr__(self, name):
+        return getattr(self._runs, name)

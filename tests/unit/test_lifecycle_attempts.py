@@ -73,6 +73,10 @@ class Player:
     def see(self, serial: int, status: JobStatus, **told: Any) -> None:
         self.apply(seen(f"job-{serial}", status, serial, at=at(self.now), **told))
 
+    def ask(self, serial: int, status: JobStatus, **told: Any) -> None:
+        """The backend is asked how the job is."""
+        self.see(serial, status, is_fresh=True, **told)
+
     def end(self, serial: int, exit_code: int | None = 0, reason: str | None = None) -> None:
         status = JobStatus.SUCCEEDED if exit_code == 0 else JobStatus.FAILED
         self.see(serial, status, ended_attempts=1, exit_code=exit_code, reason=reason)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from chalicelib.core.commands import MakeCall, StartJob, StopJob, StopReason
+import pytest
+
+from chalicelib.core.commands import MakeCall, StartJob, StopJob, StopReason, WatchJob
 from chalicelib.core.events import TimerFired
 from chalicelib.core.lifecycle import decide, owed
 from chalicelib.core.plans.plan import CleanUpPolicy, Plan, PutDocuments, StagePlan
@@ -73,8 +75,11 @@ class TestOfAnAttempt:
         player.see(serial, JobStatus.RUNNING, started_at=at(990))
         assert player.run.next_check_at == at(1030)
         player.wait(39)
+        player.ask(serial, JobStatus.RUNNING)
         assert statuses(player.run) == ["RUNNING"]
         player.wait(1)
+        assert WatchJob(stage="A", serial=1, job_id="job-1") in player.commands
+        player.ask(serial, JobStatus.RUNNING)
         assert (statuses(player.run), player.run.error.cause) == (["ERROR"], "timeout")
         assert player.run.error.message == "attempt 1 took longer than 50 seconds"
         assert stops(player.commands) == [("job-1", StopReason.TIMED_OUT)]
@@ -84,11 +89,24 @@ class TestOfAnAttempt:
         serial = player.submit()
         player.see(serial, JobStatus.RUNNING, started_at=at(0))
         player.wait(50)
+        player.ask(serial, JobStatus.RUNNING)
         assert statuses(player.run) == ["RETRY"]
         player.wait(100)
         assert not [c for c in player.commands if isinstance(c, StartJob)]
         player.see(serial, JobStatus.FAILED, ended_attempts=1, exit_code=137)
         assert player.commands == (StartJob(stage="A", serial=2),)
+
+    @pytest.mark.parametrize("status", [JobStatus.RUNNING, JobStatus.SUCCEEDED])
+    def test_only_a_job_that_was_asked_about_is_ended(self, status):
+        player = Player(self.plan())
+        serial = player.submit()
+        player.see(serial, JobStatus.RUNNING, started_at=at(0))
+        player.wait(1000)
+        player.see(serial, JobStatus.RUNNING)
+        assert statuses(player.run) == ["RUNNING"]
+        player.ask(serial, status, ended_attempts=int(status is JobStatus.SUCCEEDED))
+        is_over = status is JobStatus.SUCCEEDED
+        assert statuses(player.run) == (["COMPLETE"] if is_over else ["ERROR"])
 
     def test_of_a_call_counts_from_its_beginning(self):
         stage = StagePlan(name="a", action=PutDocuments(documents={}), timeout_seconds=5)
@@ -130,8 +148,11 @@ class TestOfAWaitInTheQueue:
         player.see(1, JobStatus.RUNNABLE)
         player.see(1, JobStatus.RUNNABLE, reason=why)
         player.wait(59)
+        player.ask(1, JobStatus.RUNNABLE)
         assert statuses(player.run) == ["RUNNING"]
         player.wait(1)
+        assert player.run.next_check_at == at(60)
+        player.ask(1, JobStatus.RUNNABLE)
         assert (statuses(player.run), player.run.error.cause) == (["ERROR"], "queue_wait")
         assert "waited 60 seconds in queue spot" in player.run.error.message
         assert why in player.run.error.message
@@ -139,19 +160,22 @@ class TestOfAWaitInTheQueue:
 
     def test_a_job_that_has_a_host_is_left_alone(self):
         player = self.without_fallback()
-        player.see(1, JobStatus.STARTING)
         player.wait(10_000)
+        player.see(1, JobStatus.RUNNABLE)
+        player.ask(1, JobStatus.STARTING)
         assert statuses(player.run) == ["RUNNING"]
 
     def test_with_a_fallback_queue_it_is_tried_there_for_free(self):
         player, serial = self.wait()
         player.wait(60)
+        player.ask(serial, JobStatus.RUNNABLE)
         assert statuses(player.run) == ["RETRY"]
         player.see(serial, JobStatus.FAILED, ended_attempts=1, reason="it waited")
         player.wait(61)
         player.submit()
         assert [queue for _, _, queue, _ in player.queues] == ["spot", "steady"]
         player.wait(60)
+        player.ask(2, JobStatus.RUNNABLE)
         assert (statuses(player.run), player.run.error.cause) == (["ERROR"], "queue_wait")
 
 

@@ -226,6 +226,8 @@ class TestDeadlines:
         event = seen("job-2", JobStatus.RUNNING, 2, started_at=at(3))
         run = decide(begun(**changes), event).run
         run = decide(run, TimerFired(run_id="r1", at=at(when))).run
+        asked = {"is_fresh": True, "at": at(when)}
+        run = decide(run, seen("job-2", JobStatus.RUNNING, 2, **asked)).run
         assert run.error.cause == cause
         first, second, *rest = why(run, at(when))
         assert first == (
@@ -244,7 +246,8 @@ class TestDeadlines:
     def test_of_the_queue_say_what_to_ask(self):
         run = begun(queue_wait_timeout_seconds=50, execute={"action": a_plan().stages[3].action})
         waiting = decide(run, seen("job-2", JobStatus.RUNNABLE, 2)).run
-        run = decide(waiting, TimerFired(run_id="r1", at=at(60))).run
+        asked = {"is_fresh": True, "at": at(60)}
+        run = decide(waiting, seen("job-2", JobStatus.RUNNABLE, 2, **asked)).run
         assert run.error.cause == "queue_wait"
         told = why(run, at(60))
         assert told[2] == (

@@ -1,4 +1,4 @@
-"""Every state that is not final has a deadline; the timer that finds it over comes here.
+"""Every state that is not final has a deadline.
 
 ::
 
@@ -17,28 +17,39 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from chalicelib.core.commands import StopReason
+from chalicelib.core.events import JobChanged
 from chalicelib.core.lifecycle import attempts, jobs, stages
 from chalicelib.core.plans.plan import JobAction, StagePlan
 from chalicelib.core.run import JobState, JobStatus, Run, RunError, StageStatus, rank
 
 
 def expire(run: Run, at: datetime) -> Run:
-    """End what has had its time at ``at``."""
+    """End what has had its time at ``at``, whatever its jobs do: calls, closing stages, the run."""
     for plan in run.plan.stages:
         over = attempt_ends_at(run, plan)
-        if over is not None and at >= over:
+        is_certain = not isinstance(plan.action, JobAction) or plan.is_closing
+        if over is not None and at >= over and is_certain:
             run = _end_attempt(run, plan, at)
-        job = waiting_job(run, plan.name)
-        ends_at = job and wait_ends_at(run, job)
-        if job and ends_at and at >= ends_at:
-            run = _end_wait(run, job, at)
     if not run.is_terminal and at >= run_ends_at(run):
         run = _end_run(run, at)
     return run
 
 
+def expire_job(run: Run, event: JobChanged) -> Run:
+    """End the attempt of a job that was asked about just now, if its time is over."""
+    job = next((each for each in run.jobs if each.job_id == event.job_id), None)
+    is_known = job is not None and job.status is event.status and event.is_fresh
+    if job is None or not is_known or not jobs.is_current(run, job):
+        return run
+    over = attempt_ends_at(run, run.plan.stage(job.stage))
+    if over is not None and event.at >= over:
+        return _end_attempt(run, run.plan.stage(job.stage), event.at)
+    ends_at = wait_ends_at(run, job) if waiting_job(run, job.stage) is job else None
+    return _end_wait(run, job, event.at) if ends_at and event.at >= ends_at else run
+
+
 def deadlines(run: Run) -> Iterator[datetime]:
-    """Yield the times at which ``expire`` will have something to do."""
+    """Yield the times at which something will have had its time."""
     if not run.is_terminal:
         yield run_ends_at(run)
     for plan in run.running():

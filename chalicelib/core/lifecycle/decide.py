@@ -32,7 +32,7 @@ from chalicelib.core.events import (
 from chalicelib.core.lifecycle import again, jobs, lost, outcomes, stages
 from chalicelib.core.lifecycle.advance import advance, next_check_at, ready
 from chalicelib.core.lifecycle.attempts import fail_stage
-from chalicelib.core.lifecycle.deadlines import expire
+from chalicelib.core.lifecycle.deadlines import expire, expire_job
 from chalicelib.core.lifecycle.endings import shortened
 from chalicelib.core.lifecycle.owed import owed, prompt
 from chalicelib.core.plans.plan import CleanUpPolicy, JobAction
@@ -77,7 +77,7 @@ def _apply(run: Run, event: Event) -> Run:  # noqa: C901, PLR0911, PLR0912 -- on
         case SubmissionDeferred():
             return jobs.defer(run, event)
         case JobChanged():
-            return jobs.report(run, event)
+            return expire_job(jobs.report(run, event), event)
         case JobNotFound():
             return lost.lose(run, event)
         case OutcomeRead():

@@ -17,7 +17,8 @@ from chalicelib.aws.run_items import (
     pack,
     pack_plan,
     unpack,
-    unpack_with_plan,
+    unpack_plan,
+    unpack_run,
 )
 from chalicelib.aws.table import ITEM_BYTES
 from chalicelib.core.plans.plan import Plan
@@ -116,10 +117,10 @@ def there_and_back(run):
     beside = {key: through_the_table(key, values) for key, values in packed.history.items()}
     item = through_the_table(plan.key._replace(sk="run"), packed.values)
     assert set(keys_beside(item)) == set(packed.history)
-    plan_item = through_the_table(plan.key, plan.values)
+    unpacked_plan = unpack_plan(through_the_table(plan.key, plan.values), payloads.__getitem__)
     return (
         unpack(item, beside, payloads.__getitem__),
-        unpack_with_plan(item, plan_item, beside, payloads.__getitem__),
+        unpack_run(item, unpacked_plan, beside, payloads.__getitem__),
     )
 
 

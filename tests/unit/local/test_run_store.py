@@ -8,7 +8,7 @@ from chalicelib.core.errors import StaleRun
 from chalicelib.core.plans.plan import NoAction, Plan, StagePlan
 from chalicelib.core.run import RunState, Stage
 from chalicelib.local.database import Database
-from chalicelib.local.recent import Recent
+from chalicelib.recent import Recent
 from chalicelib.local.run_store import LocalRunStore
 from tests.contract.openers import NOON, a_run
 

@@ -1,0 +1,163 @@
+"""Performing a command: an order goes out to the ports, and what comes back are facts.
+
+Nothing here decides or saves. What is unavailable raises, and the command stays owed.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import assert_never
+
+from chalicelib import calls
+from chalicelib.core.commands import (
+    Command,
+    FindJob,
+    MakeCall,
+    ReadOutcome,
+    StartJob,
+    StopJob,
+    SubmitJob,
+    WakeAt,
+    WatchJob,
+)
+from chalicelib.core.errors import InvalidRequest, NotFound, Refused, TurnedAway, Unavailable
+from chalicelib.core.events import (
+    CallEnded,
+    Event,
+    JobNotFound,
+    SubmissionDeferred,
+    SubmissionRefused,
+    SubmissionStarted,
+    SubmissionUnclear,
+)
+from chalicelib.core.run import Run
+from chalicelib.ports import Ports
+
+log = logging.getLogger(__name__)
+
+
+def perform(command: Command, run: Run, ports: Ports) -> Iterable[Event]:  # noqa: PLR0911
+    """Perform the command for the saved run; return what came of it. Raises Unavailable."""
+    match command:
+        case MakeCall():
+            return _make_call(command, run, ports)
+        case StartJob():
+            return _start(command, run, ports)
+        case SubmitJob():
+            return _submit(command, run, ports)
+        case FindJob():
+            return _find(command, run, ports)
+        case WatchJob():
+            return watch([(run.id, command)], ports)
+        case StopJob():
+            _stop(command, run, ports)
+            return []
+        case ReadOutcome(stage=stage):
+            job = run.job(stage)
+            return [calls.read_outcome(run, job, ports, ports.clock())] if job else []
+        case WakeAt(at=at):
+            ports.timers.wake(run.id, at)
+            return []
+        case _:
+            assert_never(command)
+
+
+def _make_call(command: MakeCall, run: Run, ports: Ports) -> list[Event]:
+    result, error = None, None
+    try:
+        result = calls.make_call(run.plan.stage(command.stage).action, ports)
+    except (Refused, NotFound, InvalidRequest) as exc:
+        error = str(exc)
+    return [
+        CallEnded(
+            run_id=run.id,
+            at=ports.clock(),
+            stage=command.stage,
+            attempt=command.attempt,
+            generation=command.generation,
+            result=result,
+            error=error,
+        )
+    ]
+
+
+def _start(command: StartJob, run: Run, ports: Ports) -> list[Event]:
+    """Before the intent comes the pace: refused, the start stays owed, and a timer reminds us."""
+    if not _is_admitted(run, ports):
+        return []
+    return [
+        SubmissionStarted(
+            run_id=run.id, at=ports.clock(), stage=command.stage, serial=command.serial
+        )
+    ]
+
+
+def _stop(command: StopJob, run: Run, ports: Ports) -> None:
+    """A cancelled crowd must not use up what the account may ask of Batch in a second."""
+    if _is_admitted(run, ports):
+        ports.jobs.stop(command.job_id, command.reason)
+
+
+def _is_admitted(run: Run, ports: Ports) -> bool:
+    now = ports.clock()
+    if ports.pace.admit(now):
+        return True
+    ports.timers.wake(run.id, now + timedelta(seconds=random.uniform(1, 5)))  # noqa: S311
+    return False
+
+
+def _submit(command: SubmitJob, run: Run, ports: Ports) -> list[Event]:
+    """Only the writer of the intent gets here, once, and only while the intent is young.
+
+    A process that slept through half of the grace must not wake up and submit: others will soon
+    conclude that it never did.
+    """
+    job = run.job(command.stage)
+    if job is None or job.serial != command.serial:
+        return []
+    half = timedelta(seconds=run.plan.submit_grace_seconds / 2)
+    about = {"run_id": run.id, "stage": job.stage, "serial": job.serial}
+    if ports.clock() > job.submit_started_at + half:
+        return [SubmissionUnclear.model_validate({**about, "at": ports.clock()})]
+    try:
+        job_id = ports.jobs.submit(calls.job_request(run, job))
+    except (Refused, InvalidRequest) as exc:
+        told = {**about, "at": ports.clock(), "message": str(exc)}
+        return [SubmissionRefused.model_validate(told)]
+    except TurnedAway as exc:
+        log.info("job %s was turned away: %s", job.name, exc)
+        return [SubmissionDeferred.model_validate({**about, "at": ports.clock()})]
+    except Unavailable:
+        log.warning("nobody knows whether job %s was accepted", job.name, exc_info=True)
+        return [SubmissionUnclear.model_validate({**about, "at": ports.clock()})]
+    return [calls.submitted(run, job, job_id, ports.clock())]
+
+
+def _find(command: FindJob, run: Run, ports: Ports) -> list[Event]:
+    """Adopt what bears the name, the oldest first; whatever else bears it is an extra copy."""
+    jobs = [job for job in run.jobs if job.serial == command.serial and job.job_id is None]
+    events: list[Event] = []
+    for job in jobs:
+        found = ports.jobs.find(job.queue, job.name)
+        changed = (
+            calls.job_changed(seen, run.id, ports.clock(), is_fresh=True)
+            for seen in reversed(found)
+        )
+        events += [event for event in changed if event is not None]
+    if events or not command.is_overdue:
+        return events
+    return [
+        JobNotFound(run_id=run.id, at=ports.clock(), stage=command.stage, serial=command.serial)
+    ]
+
+
+def watch(watched: list[tuple[str, WatchJob]], ports: Ports) -> Iterator[Event]:
+    """Ask how up to a hundred jobs are; one that is not known any more is reported so."""
+    seen = {job.job_id: job for job in ports.jobs.describe([c.job_id for _, c in watched])}
+    for run_id, command in watched:
+        job = seen.get(command.job_id)
+        event = calls.job_changed(job, run_id, ports.clock(), is_fresh=True) if job else None
+        yield event or calls.forgotten(run_id, command, ports.clock())
