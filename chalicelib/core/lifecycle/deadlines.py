@@ -24,13 +24,14 @@ from chalicelib.core.run import JobState, JobStatus, Run, RunError, StageStatus,
 
 
 def expire(run: Run, at: datetime) -> Run:
-    """End what has had its time at ``at``, whatever its jobs do: calls, closing stages, the run."""
+    """End what has had its time, whatever its jobs do: a call, a closing stage, the run."""
     for plan in run.plan.stages:
         over = attempt_ends_at(run, plan)
         is_certain = not isinstance(plan.action, JobAction) or plan.is_closing
         if over is not None and at >= over and is_certain:
             run = _end_attempt(run, plan, at)
-    if not run.is_terminal and at >= run_ends_at(run):
+    has_failed = any(stage.status is StageStatus.ERROR for stage in run.stages)
+    if not run.is_terminal and not has_failed and at >= run_ends_at(run):
         run = _end_run(run, at)
     return run
 

@@ -130,18 +130,18 @@ def _known(run: Run, event: JobChanged) -> JobState | None:
 
 
 def _extra(run: Run, event: JobChanged) -> JobState:
-    """A second job of a name: what it is called and where it runs is known from the first."""
+    """A second job of a name: what it is called and does is known from the first."""
     first = next(job for job in run.jobs if job.serial == event.serial)
-    return JobState(
-        stage=first.stage,
-        serial=first.serial,
-        attempt=first.attempt,
-        name=first.name,
-        queue=event.queue,
-        submit_started_at=first.submit_started_at,
-        generation=first.generation,
-        is_own=False,
-    )
+    return unseen_twin(first).model_copy(update={"queue": event.queue, "is_own": False})
+
+
+def unseen_twin(job: JobState) -> JobState:
+    """Return another job of the same submission, of which nothing is known yet."""
+    given = {
+        "stage", "serial", "attempt", "name", "queue", "submit_started_at", "generation",
+        "is_preparation", "children", "follows",
+    }  # fmt: skip
+    return JobState(**{name: getattr(job, name) for name in given})
 
 
 def _move(run: Run, job: JobState, event: JobChanged) -> tuple[Run, JobState]:

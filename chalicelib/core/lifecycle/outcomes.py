@@ -22,7 +22,7 @@ from chalicelib.core.events import OutcomeRead
 from chalicelib.core.lifecycle import stages
 from chalicelib.core.lifecycle.attempts import fail_stage
 from chalicelib.core.lifecycle.endings import cause_of, how_it_ended, is_spoilt
-from chalicelib.core.lifecycle.jobs import by_serial, is_current, replace_job
+from chalicelib.core.lifecycle.jobs import by_serial, is_current, replace_job, unseen_twin
 from chalicelib.core.plans.plan import JobAction
 from chalicelib.core.run import JobState, Run
 
@@ -82,21 +82,15 @@ def _end_batches(run: Run, job: JobState, left: int, at: datetime) -> Run:
 
 
 def _adopt_holder(run: Run, job: JobState, event: OutcomeRead) -> Run:
-    """The job that we took for ours lost the claim: the other one is the stage's job."""
+    """The job that we took for ours lost the claim: the other one is the stage's job.
+
+    It may have ended already, stopped as the copy that it seemed to be.
+    """
     loser = job.model_copy(update={"is_own": False, "is_read": True})
-    others = tuple(old for old in run.jobs if old is not job and old.job_id != event.holder_job_id)
-    holder = job.model_copy(
-        update={
-            "job_id": event.holder_job_id,
-            "status": None,
-            "ended_attempts": 0,
-            "exit_code": None,
-            "reason": None,
-            "log_stream": None,
-            "started_at": None,
-            "stopped_at": None,
-        }
-    )
+    known = next((each for each in run.jobs if each.job_id == event.holder_job_id), None)
+    others = tuple(each for each in run.jobs if each is not job and each is not known)
+    took = {"job_id": event.holder_job_id, "is_own": True}
+    holder = (known or unseen_twin(job)).model_copy(update=took)
     return run.model_copy(update={"jobs": (*others, loser, holder)})
 
 
@@ -104,12 +98,5 @@ def _remember_holder(run: Run, job: JobState, event: OutcomeRead) -> Run:
     """The holder did the work and may still be about to exit: the run settles after it."""
     if any(old.job_id == event.holder_job_id for old in run.jobs):
         return run
-    extra = job.model_copy(
-        update={
-            "job_id": event.holder_job_id,
-            "status": None,
-            "ended_attempts": 0,
-            "is_own": False,
-        }
-    )
-    return run.model_copy(update={"jobs": (*run.jobs, extra)})
+    seen = {"job_id": event.holder_job_id, "is_own": False}
+    return run.model_copy(update={"jobs": (*run.jobs, unseen_twin(job).model_copy(update=seen))})

@@ -1,9 +1,9 @@
 """A work: what somebody deposits, a worker withdraws, runs and updates. Nouns only.
 
-This is the wire model of CHIME/FRB's ``workflow`` client (specs: work, section 2), and as strict as
-the client's own: whatever passes here the client takes back. Foreign keys are ignored, except in
-``notify.slack``, where they would make the client fail; ``site`` alone cannot be checked, for it is
-the worker's workspace that lists the sites.
+This is the wire model of CHIME/FRB's ``workflow`` client (specs: work, section 2), and as strict
+as the client's own: whatever passes here the client takes back. Foreign keys are ignored, except
+in ``notify.slack``, where they would make the client fail; ``site`` alone cannot be checked, for
+it is the worker's workspace that lists the sites.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From the JSON of a request to works: all of them are checked before anything is done.
 
 The 4 MB rule is applied here, at the deposit and at every update: larger ``results`` become null
-and the work is kept (specs: work, section 5). What counts is the length of their JSON text, without
-blanks, in UTF-8; the client's own check sees only the outermost object.
+and the work is kept (specs: work, section 5). What counts is the length of their JSON text,
+without blanks, in UTF-8; the client's own check sees only the outermost object.
 """
 
 from __future__ import annotations
@@ -54,6 +54,14 @@ def read_ended_works(documents: object) -> list[Work]:
                 mend="deposit results when their work is 'success' or 'failure'",
             )
     return works
+
+
+def understood(document: object) -> Work | None:
+    """Return the work that a stored document is; None if it is none that a client would take."""
+    try:
+        return Work.model_validate(document)
+    except ValidationError:
+        return None
 
 
 def json_text(value: object) -> str:
