@@ -4,8 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEMO := .falsework-demo
+SEEDS ?= 2000
 
-.PHONY: bench-engine install demo test campaign check format clean
+.PHONY: bench-engine install demo test campaign canaries mutants simulate check format clean
 
 install: $(INSTALLED)
 
@@ -23,6 +24,15 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/pytest -n auto --dist worksteal
+
+simulate: $(INSTALLED)
+	$(BIN)/python -m chalicelib.simulation --seeds $(SEEDS)
+
+canaries: $(INSTALLED)
+	$(BIN)/python -m tests.canaries
+
+mutants: $(INSTALLED)
+	$(BIN)/python -m tests.mutants
 
 campaign: $(INSTALLED)
 	$(BIN)/pytest -n auto --dist worksteal -m campaign

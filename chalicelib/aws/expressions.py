@@ -40,6 +40,12 @@ class Query:
     is_newest_first: bool = True
     only: Mapping[str, str] = field(default_factory=dict)
     """Attributes that must equal; what does not is looked at, and paid for, all the same."""
+    between: tuple[str, str] | None = None
+    """Only sort keys from the first to the second; not together with ``below``."""
+    first_page: int | None = None
+    """As ``page``, for the first call."""
+    is_local: bool = False
+    """Whether the index is a local one, which can be read consistently."""
 
 
 class Found(NamedTuple):
@@ -54,12 +60,18 @@ def query_arguments(query: Query, start: Item | None) -> dict[str, Any]:
     keys = f"#{query.index.partition} = :partition"
     if query.below is not None:
         keys += f" AND #{query.index.sort} < :below"
+    if query.between is not None:
+        keys += f" AND #{query.index.sort} BETWEEN :low AND :high"
+    low, high = query.between or (None, None)
     only = " AND ".join(f"#{name} = :{name}" for name in query.only)
-    told = {"partition": query.partition, "below": query.below, **query.only}
+    told = {"partition": query.partition, "below": query.below, "low": low, "high": high}
+    told |= query.only
+    is_consistent = query.is_local or not query.index.name
     return {
-        **({"IndexName": query.index.name} if query.index.name else {"ConsistentRead": True}),
+        **({"IndexName": query.index.name} if query.index.name else {}),
+        **({"ConsistentRead": True} if is_consistent else {}),
         "ScanIndexForward": not query.is_newest_first,
-        "Limit": query.page,
+        "Limit": query.page if start or query.first_page is None else query.first_page,
         "KeyConditionExpression": keys,
         **({"FilterExpression": only} if only else {}),
         **({"ExclusiveStartKey": to_item(start)} if start else {}),

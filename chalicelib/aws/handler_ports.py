@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from chalicelib.aws.batch_jobs import BatchJobRunner
@@ -16,9 +16,16 @@ from chalicelib.aws.buckets import Buckets
 from chalicelib.aws.carrier import S3Carrier
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.facilities import AwsFacilities
+from chalicelib.aws.own_mounts import mounts_of_function, volumes_of_job
 from chalicelib.aws.s3_access import find_access
+from chalicelib.core.mounts import volumes_of
+from chalicelib.core.site import FileSystems
+from chalicelib.core.worker_documents import MountedVolume
 from chalicelib.ports import Carrier, Facilities, JobRunner
 from chalicelib.settings import Settings
+
+AwsEnvironment = tuple[tuple[str, str], ...]
+"""The AWS_ variables, as a key."""
 
 
 class HandlerPorts(NamedTuple):
@@ -27,13 +34,14 @@ class HandlerPorts(NamedTuple):
     carrier: Callable[[], Carrier]
     facilities: Callable[[], Facilities]
     jobs: Callable[[], JobRunner]
+    own_volumes: Callable[[], tuple[MountedVolume, ...] | None]
+    """What whoever started this process has mounted; None where nobody says."""
 
 
-def open_handler_ports(
-    settings: Settings, aws_environment: tuple[tuple[str, str], ...]
-) -> HandlerPorts:
+def open_handler_ports(settings: Settings, aws_environment: AwsEnvironment) -> HandlerPorts:
     """Return the ports that these settings and AWS variables mean."""
     clients = _clients(settings.site.aws_region, aws_environment)
+    known = settings.file_systems.model_dump_json() if settings.file_systems else ""
 
     def facilities() -> Facilities:
         return AwsFacilities(
@@ -55,16 +63,40 @@ def open_handler_ports(
         )
 
     return HandlerPorts(
-        lambda: _carrier(settings.site.aws_region, aws_environment), facilities, jobs
+        lambda: _carrier(settings.site.aws_region, aws_environment),
+        facilities,
+        jobs,
+        lambda: _own_volumes(settings.site.aws_region, aws_environment, known),
     )
 
 
+@cache  # with the inventory as text, for a model that holds tags is no key
+def _own_volumes(
+    region: str, aws_environment: AwsEnvironment, known: str
+) -> tuple[MountedVolume, ...] | None:
+    told, clients = dict(aws_environment), _clients(region, aws_environment)
+
+    def inventory() -> FileSystems:
+        if known:
+            return FileSystems.model_validate_json(known)
+        efs = AwsFacilities(clients.get("efs"), None, None, clock=lambda: datetime.now(UTC))
+        return efs.file_systems()
+
+    if "AWS_BATCH_JOB_ID" in told:
+        return volumes_of_job(clients.get("batch"), told["AWS_BATCH_JOB_ID"], inventory)
+    if "AWS_LAMBDA_RUNTIME_API" in told and "AWS_LAMBDA_FUNCTION_NAME" in told:
+        name = told["AWS_LAMBDA_FUNCTION_NAME"]
+        mounts = mounts_of_function(clients.get("lambda"), name)
+        return None if mounts is None else volumes_of(mounts, inventory())
+    return None
+
+
 @lru_cache(maxsize=2)
-def _clients(region: str, _aws_environment: tuple[tuple[str, str], ...]) -> Clients:
+def _clients(region: str, _aws_environment: AwsEnvironment) -> Clients:
     return Clients(region, is_patient=True)
 
 
 @lru_cache(maxsize=2)
-def _carrier(region: str, aws_environment: tuple[tuple[str, str], ...]) -> S3Carrier:
+def _carrier(region: str, aws_environment: AwsEnvironment) -> S3Carrier:
     clients = _clients(region, aws_environment)
     return S3Carrier(Buckets(find_access(region)), lambda: clients.get("s3"))

@@ -1,4 +1,4 @@
-"""The one table: five calls, each on one item or one query. Never a scan, never a transaction.
+"""The one table: a few calls, each on single items or one query. No scan, no transaction.
 
 Its keys and indexes stand in ``infra/foundation.yaml``; what the items are:
 
@@ -11,6 +11,10 @@ pk                          sk                     what
 ``days``                    ``2026-05-01``         a day on which runs were created
 ``claim#<job name>``        ``<array index>``      who may touch the data of a job
 ``pace#submit#<second>``    ``pace``               how many jobs were submitted in that second
+``works#<id's end>``        ``<id>``               a work of the queue: see ``work_items``
+``results#<pipeline>#<n>``  ``<id>``               a work that is kept as a result
+``works-pipelines``         ``<pipeline>``         a pipeline that works were deposited in
+``works-count#<pipeline>``  ``count``              how many works have each status; results too
 ==========================  =====================  ==============================================
 
 A write happens under its condition or raises ``ConditionFailed``. The SDK repeats a request whose
@@ -32,6 +36,8 @@ from chalicelib.aws.expressions import Found, Item, Query, is_key, placeholders,
 from chalicelib.core.errors import TooLarge, Unavailable
 from chalicelib.core.limits import (
     DYNAMODB_BATCH_GET_KEYS,
+    DYNAMODB_BATCH_WRITE_BYTES,
+    DYNAMODB_BATCH_WRITE_ITEMS,
     DYNAMODB_ITEM_BYTES,
     DYNAMODB_PARTITION_KEY_BYTES,
 )
@@ -42,6 +48,8 @@ TRIES: Final = 6
 """How often BatchGetItem may bring nothing new before we give up."""
 PAUSE_SECONDS: Final = 0.05
 """Before the second of these tries; it doubles."""
+_BATCH_BYTES: Final = DYNAMODB_BATCH_WRITE_BYTES // 2
+"""Types and names take room in a request, too."""
 _CONDITION: Final = "ConditionalCheckFailedException"
 
 
@@ -123,6 +131,38 @@ class Table:
             **placeholders(told, change, condition),
         )
 
+    def put_new(self, items: Mapping[Key, Item]) -> None:
+        """Write items under keys that were never used; some of them when it raises Unavailable."""
+        sized = [(key, size_bytes({**key._asdict(), **values})) for key, values in items.items()]
+        for key, size in sized:
+            _check_size(key, size)
+        for keys in _batches(sized):
+            self._put_batch([to_item({**key._asdict(), **items[key]}) for key in keys])
+
+    def remove(self, key: Key, condition: str, **told: object) -> None:
+        """Remove the item. Raises ConditionFailed."""
+        self._write(
+            self._client.delete_item,
+            key,
+            0,
+            Key=to_item(key._asdict()),
+            ConditionExpression=condition,
+            **placeholders(told, condition),
+        )
+
+    def count(self, query: Query) -> int:
+        """Return how many items the query finds."""
+        counted = 0
+        start: Item | None = None
+        while True:
+            asked = {**query_arguments(query, start), "Select": "COUNT"}
+            with translated(f"counting {query.partition}", never):
+                answer = self._client.query(TableName=self._name, **asked)
+            counted += int(answer["Count"])
+            if not answer.get("LastEvaluatedKey"):
+                return counted
+            start = from_item(answer["LastEvaluatedKey"])
+
     def query(self, query: Query) -> Iterator[Item]:
         """Yield the items in order, fetched page by page as they are asked for."""
         start: Item | None = None
@@ -164,12 +204,20 @@ class Table:
                 self._pause(PAUSE_SECONDS * 2**idle)
         return found
 
+    def _put_batch(self, items: list[Item]) -> None:
+        """DynamoDB hands back what it did not get to."""
+        waiting: Any = [{"PutRequest": {"Item": item}} for item in items]
+        for attempt in range(TRIES):
+            with translated(f"writing {len(items)} items", never):
+                answer = self._client.batch_write_item(RequestItems={self._name: waiting})
+            waiting = answer.get("UnprocessedItems", {}).get(self._name)
+            if not waiting:
+                return
+            self._pause(PAUSE_SECONDS * 2**attempt)
+        raise Unavailable(f"writing {len(items)} items: DynamoDB is too busy")
+
     def _write(self, call: Callable[..., object], key: Key, size: int, **about: object) -> None:
-        if size > ITEM_BYTES:
-            raise TooLarge(
-                f"{key.pk} {key.sk}: {size} bytes are more than the {ITEM_BYTES} of an item",
-                mend="make the request, its results or its number of stages smaller",
-            )
+        _check_size(key, size)
         with translated(f"writing {key.pk}", never):
             try:
                 call(TableName=self._name, ReturnValuesOnConditionCheckFailure="ALL_OLD", **about)
@@ -178,3 +226,25 @@ class Table:
                     raise
                 old = exc.response.get("Item")
                 raise ConditionFailed(from_item(old) if old else self.get(key)) from exc
+
+
+def _check_size(key: Key, size: int) -> None:
+    if size > ITEM_BYTES:
+        raise TooLarge(
+            f"{key.pk} {key.sk}: {size} bytes are more than the {ITEM_BYTES} of an item",
+            mend="make the request, its results or its number of stages smaller",
+        )
+
+
+def _batches(sized: Iterable[tuple[Key, int]]) -> Iterator[list[Key]]:
+    """Yield the keys in groups that one BatchWriteItem takes."""
+    batch: list[Key] = []
+    room = _BATCH_BYTES
+    for key, size in sized:
+        if batch and (len(batch) == DYNAMODB_BATCH_WRITE_ITEMS or size > room):
+            yield batch
+            batch, room = [], _BATCH_BYTES
+        batch.append(key)
+        room -= size
+    if batch:
+        yield batch

@@ -13,7 +13,7 @@ from chalicelib.cli.connection import Connection, connect
 from chalicelib.cli.engines import OwnEngine, ensure_engine, host_warning
 from chalicelib.cli.places import settings_of
 from chalicelib.cli.showing import outputs_text, printable, run_text
-from chalicelib.cli.watching import follow, progress
+from chalicelib.cli.watching import Note, follow, progress
 from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
 from chalicelib.settings import Settings
 
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     """``run FILE``: submit it; with ``--wait`` stay until the end and tell how it ended."""
     settings = settings_of(arguments)
     connection = connect(settings)
-    reply = connection.post("/demand-executions", _content(arguments.file))
+    reply = connection.post("/demand-executions", content_of(arguments.file))
     run_id = reply.document["id"]
     if "link" in reply.headers:
         hint = _hint(reply.document) + _where(settings)
@@ -33,12 +33,16 @@ def run(arguments: argparse.Namespace) -> Exit:
 
 
 def see_through(
-    connection: Connection, settings: Settings, run_id: str, arguments: argparse.Namespace
+    connection: Connection,
+    settings: Settings,
+    run_id: str,
+    arguments: argparse.Namespace,
+    note: Note | None = None,
 ) -> Exit:
     """Wait for a run that was just set going, or see to it that somebody moves it on."""
     _warn_of_the_host(settings)
     if arguments.wait:
-        return _wait(connection, settings, run_id, arguments.site)
+        return _wait(connection, settings, run_id, arguments.site, note)
     print(run_id)
     if not settings.url:
         ensure_engine(settings, arguments.site)
@@ -48,16 +52,22 @@ def see_through(
 def validate(arguments: argparse.Namespace) -> Exit:
     """``validate FILE``: say what a submission would do; nothing is created."""
     connection = connect(settings_of(arguments))
-    reply = connection.post("/demand-executions/check", _content(arguments.file))
+    reply = connection.post("/demand-executions/check", content_of(arguments.file))
     for sentence in reply.document["findings"]:
         print(printable(sentence))
     return Exit.SUCCESS
 
 
-def _wait(connection: Connection, settings: Settings, run_id: str, site_file: Path | None) -> Exit:
+def _wait(
+    connection: Connection,
+    settings: Settings,
+    run_id: str,
+    site_file: Path | None,
+    note: Note | None,
+) -> Exit:
     engine = None if settings.url else OwnEngine()
     try:
-        with progress() as shown:
+        with progress(note) as shown:
             run = follow(connection, run_id, shown)
     except KeyboardInterrupt:
         _say(f"\nrun {run_id} goes on. To end it: falsework cancel {run_id}{_where(settings)}")
@@ -96,7 +106,7 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _content(file: str) -> bytes:
+def content_of(file: str) -> bytes:
     """Return what the file says; one byte more than can be taken is enough to be refused."""
     try:
         if file == "-":

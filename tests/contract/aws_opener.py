@@ -20,9 +20,11 @@ from chalicelib.aws.pace import DynamoPace
 from chalicelib.aws.run_store import DynamoRunStore
 from chalicelib.aws.table import Table
 from chalicelib.aws.timers import SqsTimers
+from chalicelib.aws.work_store import open_work_ports
 from chalicelib.core.run import Run
 from chalicelib.local.object_store import LocalObjectStore
 from chalicelib.ports import Claims, Pace, RunStore, Timers
+from chalicelib.work_ports import WorkPorts
 from tests.clouds.clients import client
 from tests.clouds.foundation import create_table
 from tests.contract.openers import NOON
@@ -61,6 +63,11 @@ class AwsOpener:
             pace=DynamoPace(table),
             timers=SqsTimers(self._sqs(), self.queue_url, lambda: NOON),
         )
+
+    def work_ports(self, wrap: Callable[[Any], Any] = lambda client: client) -> WorkPorts:
+        """Open the work queue."""
+        table = Table(wrap(client("dynamodb", self.endpoint)), self.table, lambda _: None)
+        return open_work_ports(table, LocalObjectStore(self.root), "scratch")
 
     def crash_after_plan(self, run: Run) -> None:
         """Do what comes before the write that creates a run, and no more."""

@@ -22,9 +22,12 @@ import pytest
 
 from chalicelib.core.plans.plan import Plan
 from chalicelib.core.run import Run, RunState
+from chalicelib.local.database import Database
 from chalicelib.local.home import Home, open_home
+from chalicelib.local.work_store import open_work_ports
 from chalicelib.ports import Ports
 from chalicelib.settings import Settings, host_environment
+from chalicelib.work_ports import WorkPorts
 
 T = TypeVar("T")
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -43,6 +46,10 @@ class LocalOpener:
     def home(self, width: int | None = None, **settings: object) -> Home:
         told = Settings.model_validate({"root": self.root, **settings})
         return open_home(told, host_environment(), width=width)
+
+    def work_ports(self) -> WorkPorts:
+        """Open the work queue."""
+        return open_work_ports(Database(self.root))
 
     def fired(self, now: datetime) -> tuple[str, ...]:
         """Take the wake-up calls out whose time has come."""

@@ -1,4 +1,4 @@
-"""The callables beyond what was recorded: objects for paths, the envelope, the embedded carrier."""
+"""The callables beyond what was recorded: objects as paths, the envelope, the embedded home."""
 
 from __future__ import annotations
 

@@ -115,9 +115,7 @@ def a_plan(*, is_worker: bool = False, max_attempts: int = 1) -> Plan:
 
 def begin(plan: Plan, budget: Budget, run_id: str = "r1") -> State:
     """Return the state after the run was requested."""
-    event = RunRequested(
-        run_id=run_id, at=START, uid=UID, kind="k", group="default", plan=plan
-    )
+    event = RunRequested(run_id=run_id, at=START, uid=UID, kind="k", group="default", plan=plan)
     return State(decide(None, event).run, START, budget)
 
 
@@ -243,7 +241,10 @@ def _batch(state: State) -> Iterator[tuple[str, State]]:
             yield f"{job.id} leaves", _move(state, job, JobStatus.FAILED, exit_code=75)
         else:
             written = {"has_written": True} if is_worker else {}
-            yield f"{job.id} succeeds", _move(state, job, JobStatus.SUCCEEDED, exit_code=0, **written)
+            yield (
+                f"{job.id} succeeds",
+                _move(state, job, JobStatus.SUCCEEDED, exit_code=0, **written),
+            )
             if state.budget.failures:
                 fewer = state.budget._replace(failures=state.budget.failures - 1)
                 failed = _move(state, job, JobStatus.FAILED, exit_code=1)

@@ -53,7 +53,7 @@ def test_every_state_of_a_worker_with_everything_at_once():
 def test_two_runs_that_share_one_pace_both_come_to_their_end():
     one = explore(begin(a_plan(max_attempts=2), Budget(cancels=1, failures=1)))
     pairs, stuck = paced_pairs(one, one)
-    assert pairs >= 20_000
+    assert pairs >= 18_000
     assert not stuck
 
 
@@ -102,5 +102,3 @@ def _pairs_after(one, other, pair):
     for words, target in other.edges[second]:
         if words != "tick" and (has_turn or not words.startswith("start")):
             yield first, target, has_turn and not words.startswith("start")
-
-

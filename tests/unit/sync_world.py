@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from chalicelib.core.data_sync.requests import DataSyncRequest
-from chalicelib.core.errors import NotFound
+from chalicelib.core.errors import InvalidRequest, NotFound
 from chalicelib.core.worker_documents import MountedVolume
 from chalicelib.ports import Entry, Transfer
 from chalicelib.worker.sync.locations import Locations
@@ -97,14 +98,16 @@ class FakeCarrier:
             self._step("copy" if is_copy else "upload", each.destination, put)
             return
         target = Path(each.destination)
-        partial = (
-            temporary or target.parent
-        ) / f".{hashlib.md5(target.name.encode()).hexdigest()}.partial"
+        partial = (temporary or target.parent) / f".{uuid4().hex}.partial"
         partial.write_bytes(b"half")
 
         def effect() -> None:
             partial.write_bytes(self._get(each.source))
-            partial.replace(target)
+            try:
+                partial.replace(target)
+            except OSError as exc:
+                partial.unlink()
+                raise InvalidRequest(f"{target} cannot be a file") from exc
 
         self._step("download", each.destination, effect)
 
@@ -181,7 +184,7 @@ class World:
 
 
 def read_plain(path: str) -> bytes:
-    assert not os.path.islink(path), "a carrier follows no link"
+    assert not Path(path).is_symlink(), "a carrier follows no link"
     try:
         return Path(path).read_bytes()
     except FileNotFoundError as exc:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from chalicelib.worker.sync import moving
 from tests.unit.sync_world import B, Died, World, tree
 
 SOURCE = ("a", "b/c", "b/d", "e.bam")
@@ -49,6 +52,12 @@ def state(world: World) -> dict[str, dict[str, str]]:
     }
 
 
+def at_destination(seen: dict[str, dict[str, str]], direction: str) -> set[str]:
+    if direction in {"down", "here"}:
+        return set(seen["dst"])
+    return {name.removeprefix("out/") for name in seen["store"] if name.startswith("out/")}
+
+
 @pytest.mark.parametrize("dies_after_effect", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -71,6 +80,8 @@ def test_whenever_it_is_killed_it_ends_as_if_it_had_not_been(
         between = state(world)
         held = {text for part in ("store", "src", "dst") for text in between[part].values()}
         assert set(SOURCE) <= held, "nothing is lost while it is dead"
+        there = at_destination(between, direction)
+        assert {"old", "x/y"} <= there or set(SOURCE) <= there, "deletions come last"
         world.sync(*ends(world, direction), **options, fail_if_missing=False)
         assert state(world) == expected, f"killed {world.carrier.steps[number]}"
 
@@ -111,3 +122,24 @@ def test_partial_files_of_a_dead_sync_are_gone_in_the_end(tmp_path):
     world.carrier.dies_at = None
     world.sync(source, destination, require_lock=True)
     assert not any(name.endswith(".partial") for name in tree(world.folder / "dst"))
+
+
+def test_a_folder_that_is_half_removed_is_never_taken_for_the_whole(tmp_path, monkeypatch):
+    world = world_of(tmp_path / "w", "up")
+    options = {"retain_source_data": False, "delete": True}
+    real = moving.remove
+
+    def dying(mount: Path, path: Path) -> int:
+        if not (mount / path).exists():
+            return 0
+        real(mount, path / "a")
+        raise Died
+
+    monkeypatch.setattr(moving, "remove", dying)
+    with pytest.raises(Died):
+        world.sync(*ends(world, "up"), **options)
+    monkeypatch.undo()
+    report = world.sync(*ends(world, "up"), **options)
+    assert report.plan is None
+    assert sorted(world.stored(f"{B}/out")) == sorted(SOURCE)
+    assert sorted(path.name for path in world.folder.iterdir()) == ["mnt"]

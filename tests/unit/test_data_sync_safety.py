@@ -60,6 +60,14 @@ def test_moving_a_whole_bucket_or_mount_is_refused(world, source):
     assert tree(world.mount) == {"a": "a"}
 
 
+@pytest.mark.parametrize("source", [B, f"{FS}:/"])
+def test_a_dry_run_refuses_what_the_run_would(world, source):
+    world.objects("a")
+    world.files("a", at="mnt")
+    with pytest.raises(InvalidRequest, match="refused"):
+        world.plan(source, "s3://other/x", retain_source_data=False)
+
+
 def test_with_allowed_roots_nothing_is_deleted_or_moved_outside_of_them(world):
     world.objects("a")
     world.files("old", at="dst")
@@ -90,7 +98,7 @@ def test_a_destination_that_overlaps_its_source_is_refused(world, source, destin
     world.objects("a", "sub/a")
     world.files("a", "sub/a")
     ends = [e if e.startswith("s3://") else world.path(e) for e in (source, destination)]
-    with pytest.raises(InvalidRequest, match="overlap|a whole bucket"):
+    with pytest.raises(InvalidRequest, match=r"overlap|a whole bucket"):
         world.sync(*ends, retain_source_data=False, delete=True)
     assert sorted(world.stored()) == ["in/a", "in/sub/a"]
     assert sorted(tree(world.folder / "src")) == ["a", "sub/a"]
@@ -213,3 +221,11 @@ def test_removal_of_a_link_leaves_what_it_shows(world):
     (world.mount / "link").symlink_to(kept)
     remove(world, f"{FS}:/link")
     assert tree(world.folder) == {"outside/kept": "kept"}
+
+
+def test_removal_never_goes_through_a_link(world):
+    world.files("secret", at=".")
+    (world.mount / "link").symlink_to(world.folder)
+    with pytest.raises(InvalidRequest, match="leads out"):
+        remove(world, f"{FS}:/link/secret")
+    assert (world.folder / "secret").exists()

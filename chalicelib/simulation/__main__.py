@@ -1,0 +1,41 @@
+"""``python -m chalicelib.simulation --seeds N [--from SEED]``: what ``make simulate`` runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from chalicelib.simulation.campaign import build, run_campaign, told
+from chalicelib.simulation.shrinking import shrink, story
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a campaign; return 1 if a seed failed."""
+    parser = argparse.ArgumentParser(prog="python -m chalicelib.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=2000, help="how many")
+    parser.add_argument("--from", type=int, default=0, dest="first", help="the first one")
+    parser.add_argument("--seed", type=int, help="shrink and tell this one")
+    parser.add_argument("--quick", action="store_true", help="do not shrink what was found")
+    arguments = parser.parse_args(argv)
+    if arguments.seed is not None:
+        return _tell(arguments.seed)
+    totals = run_campaign(range(arguments.first, arguments.first + arguments.seeds))
+    sys.stdout.write(json.dumps(told(totals), indent=2) + "\n")
+    if totals.failed is None:
+        return 0
+    if arguments.quick:
+        sys.stdout.write("\n".join((f"seed {totals.failed.seed}:", *totals.failed.violations, "")))
+        return 1
+    return _tell(totals.failed.seed)
+
+
+def _tell(seed: int) -> int:
+    found = shrink(seed, build)
+    sys.stdout.write(f"{story(found) if found else f'seed {seed} holds'}\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
