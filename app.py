@@ -11,6 +11,7 @@ sets in ``.chalice/config.json``, since Chalice asks for them when it imports th
     Batch "Job State Change" ─▶ on_job_change     ─▶ a run moves on
     the wake queue           ─▶ on_wake           ─▶ a run is looked at
     every minute             ─▶ on_sweep          ─▶ so is what no event was heard of
+    every day                ─▶ on_cleanup_time   ─▶ a run for each file system's clean-up
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, Final
 
 from chalice.app import CloudWatchEvent, Rate, SQSEvent
 
-from chalicelib import bootstrap
+from chalicelib import bootstrap, file_intake
 from chalicelib.aws.inbound import created_pattern, job_pattern
 from chalicelib.settings import load_event_sources
 from chalicelib.web.api import deployed_app
@@ -59,3 +60,9 @@ def on_wake(event: SQSEvent) -> dict[str, Any] | None:
 def on_sweep(event: CloudWatchEvent) -> dict[str, int]:  # noqa: ARG001  (what Chalice calls with)
     """Look at the runs that are due, and for request files that were missed."""
     return bootstrap.aws_home().sweep()
+
+
+@app.schedule(SOURCES.cleanup_schedule, name="on_cleanup_time")
+def on_cleanup_time(event: CloudWatchEvent) -> dict[str, list[str]]:  # noqa: ARG001
+    """Start the day's clean-ups of file systems; a second time on one day nothing is started."""
+    return file_intake.submit_cleanups(bootstrap.aws_home().ports)

@@ -7,12 +7,13 @@ everything raises: there is no silent embedded mode.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import settings as environment
 from chalicelib.core.errors import Misconfigured
-from chalicelib.ports import Claims, ObjectStore, Ports
+from chalicelib.ports import Carrier, Claims, ObjectStore, Ports
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:  # the Lambda never imports the embedded home
@@ -29,6 +30,8 @@ class WorkerPorts(NamedTuple):
 
     objects: ObjectStore
     claims: Claims
+    carrier: Callable[[], Carrier]
+    """Made when it is asked for: most verbs do without it."""
 
 
 class _Told:
@@ -69,9 +72,9 @@ def worker_ports() -> WorkerPorts:
     if told.table:
         from chalicelib.aws.home import open_worker_home  # noqa: PLC0415 -- the same
 
-        return WorkerPorts(*open_worker_home(told))
-    every = ports()
-    return WorkerPorts(every.objects, every.claims)
+        return WorkerPorts(*open_worker_home(told), handler_ports(told).carrier)
+    own = home()
+    return WorkerPorts(own.ports.objects, own.ports.claims, lambda: own.carrier)
 
 
 def handler_settings() -> Settings:

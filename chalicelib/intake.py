@@ -10,12 +10,12 @@ import uuid
 from itertools import islice
 from typing import Any, Final
 
-from chalicelib import engine
+from chalicelib.accepting import accept, check_queue
 from chalicelib.core.data_sync.requests import DataSyncRequest
 from chalicelib.core.demand import batch_args, scaffolding
 from chalicelib.core.demand.scaffolding import Scaffolding
 from chalicelib.core.documents import parse_document
-from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, Refused, Unavailable
+from chalicelib.core.errors import InvalidRequest, Refused
 from chalicelib.core.events import RunRequested
 from chalicelib.core.options import check_options
 from chalicelib.core.plans.demand_execution import CLOSING, KIND, STAGES, plan_demand
@@ -42,11 +42,7 @@ def submit(document: object, ports: Ports) -> Run:
     create = prepared.response.setup_configs.batch_create_request
     _check_queues(submission, create.job_queue_name, ports)
     ports.facilities.resolve_image(create.image)
-    event = _requested(submission, prepared, ports)
-    try:
-        return engine.handle(event, ports)
-    except Unavailable:
-        return _accepted(submission.run_id, event.plan.request_digest, ports)
+    return accept(_requested(submission, prepared, ports), ports)
 
 
 def preview(document: object, ports: Ports) -> dict[str, Any]:
@@ -144,30 +140,13 @@ def _requested(submission: Submission, prepared: Scaffolding, ports: Ports) -> R
     )
 
 
-def _accepted(run_id: str, digest: str, ports: Ports) -> Run:
-    """Something was unavailable: after the first save, or before it? Then nothing was accepted."""
-    try:
-        run = ports.runs.load(run_id)
-    except NotFound as exc:
-        raise Unavailable("the run could not be saved; nothing was accepted") from exc
-    if run.plan.request_digest != digest:
-        raise Conflict(f"run {run_id} exists already, with another request; choose another id")
-    return run
-
-
 def _check_queues(submission: Submission, queue: str, ports: Ports) -> None:
     """A fallback queue that is not there would be found out in the worst moment."""
     named = {"demand_execution.execution_platform.aws_batch.job_queue_name": queue}
     if submission.options.fallback_job_queue_name is not None:
         named["options.fallback_job_queue_name"] = submission.options.fallback_job_queue_name
     for field, name in named.items():
-        if not ports.facilities.has_queue(name):
-            raise InvalidRequest(
-                f"there is no job queue {name!r}",
-                field=field,
-                value=name,
-                mend="name a queue of this site",
-            )
+        check_queue(field, name, ports)
 
 
 def _what_is_there(name: str, request: DataSyncRequest, ports: Ports) -> str:

@@ -61,6 +61,8 @@ class EventSources(Noun):
 
     submissions_queue: str = "falsework-submissions"
     wake_queue: str = "falsework-wake"
+    cleanup_schedule: str = "cron(0 9 * * ? *)"
+    """When file systems are cleaned up, as EventBridge has it: minute 0 of hour 9, UTC."""
     requests_bucket: str = Site().requests_bucket
     prefix: str = Site().prefix
 
@@ -74,6 +76,14 @@ class WorkerSettings(Noun):
     index: int = 0
     request_uri: str
     outcome_uri: str
+    """Of a job that does batches: below which every one of them has its own."""
+    batches_left: str = ""
+    """Where the list of the batches is that this job is to do; empty: all of them."""
+    batch_index: int | None = None
+    """Which of these, where the job is no array's child."""
+    batches_done: str = ""
+    """Below which the batches' documents are, once all are done and the job is to finish."""
+    mounts: tuple[Mount, ...] = ()
 
 
 class DataSyncSettings(Noun):
@@ -178,6 +188,10 @@ def load_worker(environ: Mapping[str, str] | None = None) -> WorkerSettings:
             index=int(env.get("AWS_BATCH_JOB_ARRAY_INDEX", "0")),
             request_uri=env["FALSEWORK_REQUEST_URI"],
             outcome_uri=env["FALSEWORK_OUTCOME_URI"],
+            batches_left=env.get("FALSEWORK_BATCHES_LEFT", ""),
+            batch_index=int(index) if (index := env.get("FALSEWORK_BATCH_INDEX")) else None,
+            batches_done=env.get("FALSEWORK_BATCHES_DONE", ""),
+            mounts=_mounts(env),
         )
     except (KeyError, ValueError) as exc:
         raise Misconfigured(f"not inside a worker job: {exc!r}") from exc

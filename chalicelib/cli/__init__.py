@@ -8,6 +8,7 @@
     ├── asking      show, why, list, cancel, logs
     ├── redriving   redrive
     ├── copying     put, get                (embedded only: through the object store)
+    ├── syncing     sync, verify            ── data_paths (paths), transfer_note
     └── serving     serve, engine           (embedded only: the loop and the HTTP server)
     connection     one REST request, over HTTP or in process
     complaints     what is printed when something is wrong, and the exit codes

@@ -14,7 +14,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from chalicelib.cli import asking, copying, redriving, resuming, serving, submitting
+from chalicelib.cli import (
+    asking,
+    copying,
+    data_paths,
+    redriving,
+    resuming,
+    serving,
+    simulating,
+    submitting,
+    syncing,
+)
 from chalicelib.cli.complaints import Complaint, Exit, complaint_of
 from chalicelib.core.errors import FalseworkError
 from chalicelib.core.run import RunState
@@ -68,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     _add_asking(verbs)
     _add_resuming(verbs)
     _add_copying(verbs)
+    _add_syncing(verbs)
     _add_serving(verbs)
     return whole
 
@@ -80,6 +91,8 @@ def _add_submitting(verbs: Any) -> None:
     validate = _verb(verbs, "validate", submitting.validate, "say what a request would do")
     validate.add_argument("file", metavar="FILE")
     _add_runner(validate)
+    summary = "try a request against Spot losses, duplicates and outages; nothing is submitted"
+    simulating.add_simulate(_verb(verbs, "simulate", simulating.simulate, summary, has_url=False))
 
 
 def _add_asking(verbs: Any) -> None:
@@ -118,6 +131,18 @@ def _add_copying(verbs: Any) -> None:
     get = _verb(verbs, "get", copying.get, "copy an object, or all below a name, to this machine")
     get.add_argument("uri", metavar="s3://BUCKET/KEY")
     get.add_argument("local", metavar="LOCAL")
+
+
+def _add_syncing(verbs: Any) -> None:
+    sync = _verb(verbs, "sync", syncing.sync, "bring files from one place to another")
+    syncing.add_sync(sync)
+    _add_runner(sync)
+    verify = _verb(verbs, "verify", syncing.verify, "compare an output with its manifest")
+    verify.add_argument("uri", metavar="s3://BUCKET/KEY")
+    summary = "sum up, list, find outdated or remove what is at a path"
+    paths = _verb(verbs, "paths", data_paths.paths, summary)
+    data_paths.add_paths(paths)
+    _add_runner(paths)
 
 
 def _add_serving(verbs: Any) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
+from rich.text import Text
 
 from chalicelib.cli.connection import Connection, run_path
 from chalicelib.cli.showing import live_table, printable, stage_rows
@@ -19,6 +20,10 @@ _LOOK_SECONDS: Final = {True: 1.0, False: 0.1}
 
 _ENDS: Final = frozenset({"COMPLETE", "RETRY", "ERROR"})
 """What a stage becomes when an attempt is over, for reasons that its history tells."""
+
+
+Note = Callable[[dict[str, Any]], str]
+"""What else is to be said of a run."""
 
 
 class Shown(Protocol):
@@ -40,23 +45,25 @@ def follow(connection: Connection, run_id: str, shown: Shown) -> dict[str, Any]:
 
 
 @contextmanager
-def progress() -> Iterator[Shown]:
-    """Yield what suits standard output."""
+def progress(note: Note | None = None) -> Iterator[Shown]:
+    """Yield what suits standard output; a terminal shows the ``note`` under the table."""
     if not sys.stdout.isatty():
         yield _Lines()
         return
     with Live(console=Console(), auto_refresh=False, transient=True) as live:
-        yield _Table(live)
+        yield _Table(live, note)
 
 
 class _Table:
     """A table that is drawn again and again in its place."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, note: Note | None) -> None:
         self._live = live
+        self._note = note
 
     def show(self, run: dict[str, Any]) -> None:
-        self._live.update(live_table(run), refresh=True)
+        note = self._note(run) if self._note else ""
+        self._live.update(Group(live_table(run), Text(note)), refresh=True)
 
 
 class _Lines:

@@ -19,7 +19,7 @@ from chalicelib.core.data_sync.path_requests import (
     ListDataPathsRequest,
     OutdatedDataPathScannerRequest,
 )
-from chalicelib.core.data_sync.requests import RemoveDataPathsRequest
+from chalicelib.core.data_sync.requests import DataSyncRequest, RemoveDataPathsRequest
 from chalicelib.core.demand.wire import Wire
 from chalicelib.core.documents import at_field, parse_document, shortened
 from chalicelib.core.errors import InvalidRequest
@@ -92,10 +92,12 @@ def parse_file_request(kind: str, document: object, site: Site) -> FileSubmissio
     ours = parse_document(_Ours, {k: v for k, v in document.items() if k == "run_id"})
     with at_field("options"):
         options = parse_document(Options, document.get("options", {}))
+        _check_options(options)
     body = {key: value for key, value in document.items() if key not in {"run_id", "options"}}
     request = _reader(kind, site)(body)
     for field, path in paths_of(request):
         _check_path(field, path, site)
+        _check_kind(kind, field, path)
     return FileSubmission(kind, request, ours.run_id, options)
 
 
@@ -109,20 +111,49 @@ def paths_of(request: BaseModel) -> Iterator[tuple[str, str]]:
         yield f"paths.{number}", path
 
 
-def file_systems_of(request: BaseModel) -> list[str]:
-    """Return the ids of the file systems that the request's paths are on."""
-    found = {
-        efs_parts(path).file_system_id: None
-        for _, path in paths_of(request)
-        if path_kind(path) == "efs"
-    }
-    return list(found)
+def file_systems_of(request: BaseModel) -> dict[str, str]:
+    """Return {id: the field that names it first} of the file systems that the worker needs."""
+    found: dict[str, str] = {}
+    for field, path in (*paths_of(request), *_temporary_folder(request)):
+        if path_kind(path) == "efs":
+            found.setdefault(efs_parts(path).file_system_id, field)
+    return found
+
+
+def _temporary_folder(request: BaseModel) -> Iterator[tuple[str, str]]:
+    """A path too, but one that the worker makes for itself and nobody's data."""
+    if isinstance(request, DataSyncRequest) and request.remote_to_local_config.custom_tmp_dir:
+        path = request.remote_to_local_config.custom_tmp_dir
+        yield "remote_to_local_config.custom_tmp_dir", path
 
 
 def _reader(kind: str, site: Site) -> Callable[[dict[str, Any]], Wire]:
     if kind == SYNC:
         return lambda body: read_prepare(body, delete_by_default=site.delete_by_default)
     return KINDS[kind].model.parse
+
+
+def _check_options(options: Options) -> None:
+    """What only the user's own job could have would be taken and never be looked at."""
+    for name in ("cleanup", "privileged", "secrets"):
+        value = getattr(options, name)
+        if value:
+            raise InvalidRequest(
+                f"a job over files has no {name}",
+                field=name,
+                value=shortened(value),
+                mend="leave it out",
+            )
+
+
+def _check_kind(kind: str, field: str, path: str) -> None:
+    if kind == CLEAN_UP and path_kind(path) == "s3":
+        raise InvalidRequest(
+            "objects are not cleaned up here",
+            field=field,
+            value=shortened(path),
+            mend="name a path on a file system; for a bucket set a lifecycle rule",
+        )
 
 
 def _check_path(field: str, path: str, site: Site) -> None:

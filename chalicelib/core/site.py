@@ -10,6 +10,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from chalicelib.core.data_sync.batch_requests import BATCH_BYTES
+from chalicelib.core.data_sync.path_requests import OutdatedDataPathScannerRequest
 from chalicelib.core.noun import Noun
 
 EnvBase = Annotated[str, StringConstraints(pattern=r"^(dev|test|prod)(-\w+)?$")]
@@ -103,6 +105,13 @@ class Site(Noun):
     """Whether requests may name paths of the host: then it is the user's own machine."""
     worker_environment: dict[str, str] = {}
     """What every worker job gets besides its order. The AWS home says here where its state is."""
+
+    default_job_queue: str = Field(default="default", min_length=1)
+    """Where jobs over files go, whose requests name no queue."""
+    batch_bytes: int = Field(default=BATCH_BYTES, ge=1)
+    """What one job may have to copy: a sync, a stage-in or a stage-out of more is divided."""
+    file_system_cleanups: tuple[OutdatedDataPathScannerRequest, ...] = ()
+    """What is cleaned up each day: scanner requests, as ``POST /file-system-cleanups`` takes."""
 
     submit_grace_seconds: int = Field(default=960, ge=1)
     """How long after an intent nobody submits again: more than the Lambda timeout plus 60 s."""

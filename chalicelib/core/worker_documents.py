@@ -11,6 +11,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from chalicelib.core.data_sync.batch_requests import BATCH_BYTES
 from chalicelib.core.data_sync.requests import DataSyncRequest, PrepareBatchDataSyncRequest
 from chalicelib.core.noun import Noun
 
@@ -51,6 +52,9 @@ class StageInOrder(Noun):
     """The run's own root, ``fs-…:/path``: its working directory."""
     syncs: tuple[ParameterSync, ...] = ()
     files: tuple[TextFile, ...] = ()
+    batches_prefix: str = ""
+    """``s3://…/`` below which batches are stored; empty: it is all one job's."""
+    batch_bytes: int = BATCH_BYTES
 
 
 class StageOutOrder(Noun):

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from chalicelib.core.errors import Misconfigured, Unavailable
-from chalicelib.local.schema import SCHEMA, SCHEMA_VERSION
+from chalicelib.local.schema import STEPS
 
 BUSY_SECONDS: Final = 30
 """How long a writer waits for its turn; the longest transaction of ours takes milliseconds."""
@@ -109,17 +109,18 @@ class Database:
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == SCHEMA_VERSION:
+        if version == len(STEPS):
             return
-        if version != 0:
+        if not 0 <= version < len(STEPS):
             raise Misconfigured(
                 f"{self.path} was written by another version of Falsework"
-                f" (schema {version}, this one knows {SCHEMA_VERSION})"
+                f" (schema {version}, this one knows {len(STEPS)})"
             )
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
-        )
+        for number, step in enumerate(STEPS[version:], version + 1):
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {step} PRAGMA user_version={number}; COMMIT;"
+            )
 
 
 def to_text(at: datetime) -> str:

@@ -4,6 +4,8 @@
 
     start jobs, find lost ones → job changes → wake-ups → the sweep → request files → again
 
+and once a day, at 9 o'clock UTC or when it begins later, the file systems' clean-ups.
+
 Only the holder of ROOT's lock does this; the others try for the lock each second, so that a
 survivor takes over. Nothing is lost between two holders: job changes are numbered, and the number
 up to which they were handled is stored after they were. A new holder first looks at every run
@@ -18,9 +20,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import date
 from typing import Final, Protocol
 
-from chalicelib import calls
+from chalicelib import calls, file_intake
 from chalicelib import engine as real_engine
 from chalicelib.core.errors import Conflict, NotFound, StaleRun, Unavailable
 from chalicelib.core.events import Event, TimerFired
@@ -34,6 +37,9 @@ POLL_SECONDS: Final = 0.05
 STANDBY_SECONDS: Final = 1.0
 SWEEP_SECONDS: Final = 1.0
 REQUESTS_SECONDS: Final = 0.5
+CLEANUP_SECONDS: Final = 60.0
+CLEANUP_HOUR: Final = 9
+"""When AWS's schedule says so, too (``settings.EventSources``)."""
 AGAIN_SECONDS: Final = 1.0
 """How long after a failure the same is tried again."""
 _ALL: Final = 1_000_000
@@ -68,6 +74,7 @@ class Loop:
         self._has_swept_all = False
         self._has_trouble = False
         self._next: dict[str, float] = {}
+        self._cleaned_on: date | None = None
 
     def run_forever(self, stop: threading.Event) -> None:
         """Drive, or stand by, until ``stop`` is set. Whoever held the lock before keeps it."""
@@ -86,6 +93,7 @@ class Loop:
             self._fire_timers,
             self._sweep,
             self._watch_requests,
+            self._clean_up,
         )
         self._has_trouble = False
         done = [self._guarded(part) for part in parts]
@@ -188,6 +196,18 @@ class Loop:
 
     def _watch_requests(self) -> bool:
         return self._is_time("requests", REQUESTS_SECONDS) and self._requests.scan() > 0
+
+    def _clean_up(self) -> bool:
+        """A second time on one day starts nothing, whichever process was the first."""
+        now = self._ports.clock()
+        is_over = self._cleaned_on == now.date() or now.hour < CLEANUP_HOUR
+        if is_over or not self._ports.site.file_system_cleanups:
+            return False
+        if not self._is_time("clean-up", CLEANUP_SECONDS):
+            return False
+        file_intake.submit_cleanups(self._ports)
+        self._cleaned_on = now.date()
+        return True
 
     def _is_time(self, what: str, every_seconds: float) -> bool:
         now = time.monotonic()

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 from chalicelib.core.errors import Misconfigured
 from chalicelib.core.job_names import UID_CHARACTERS, UID_LETTERS
-from chalicelib.core.site import Site
+from chalicelib.core.site import FileSystems, Site
+from chalicelib.local.carrier import LocalCarrier
 from chalicelib.local.claims import LocalClaims
 from chalicelib.local.database import Database
 from chalicelib.local.dead_letters import NoDeadLetters
@@ -34,6 +35,7 @@ from chalicelib.settings import HostEnvironment, Settings
 
 OWN_SITE: Final = {
     "writes_file_systems": True,
+    "has_local_paths": True,
     # One machine, one clock and look-ups that are never stale: the grace is for a process that
     # stalls between its intent and its submission, and the checks for one that died.
     "submit_grace_seconds": 10,
@@ -61,6 +63,7 @@ class Home(NamedTuple):
     lock: EngineLock
     mode: Mode
     """How the user's jobs run."""
+    carrier: LocalCarrier
 
     @property
     def is_sandboxed(self) -> bool:
@@ -87,21 +90,24 @@ def open_home(settings: Settings, host: HostEnvironment, *, width: int | None = 
     )
     jobs = LocalJobRunner(root, database, definitions, sandbox, pump)
     timers = LocalTimers(database)
+    objects = LocalObjectStore(root)
     ports = Ports(
         runs=LocalRunStore(database),
         claims=LocalClaims(database),
         jobs=jobs,
-        objects=LocalObjectStore(root),
+        objects=objects,
         facilities=LocalFacilities(file_systems, folders),
         timers=timers,
         pace=Unpaced(),
         dead_letters=NoDeadLetters(),
-        site=_site(settings.site, sandbox),
+        site=_site(settings.site, sandbox, folders, file_systems),
         clock=lambda: datetime.now(UTC),
         mint_uid=lambda: "".join(secrets.choice(UID_LETTERS) for _ in range(UID_CHARACTERS)),
         mounts=settings.mounts,
     )
-    return Home(root, ports, database, jobs, timers, EngineLock(root), sandbox.mode)
+    return Home(
+        root, ports, database, jobs, timers, EngineLock(root), sandbox.mode, LocalCarrier(objects)
+    )
 
 
 def _root(path: Path) -> Path:
@@ -114,13 +120,17 @@ def _root(path: Path) -> Path:
     return root
 
 
-def _site(site: Site, sandbox: Sandbox) -> Site:
+def _site(site: Site, sandbox: Sandbox, folders: Folders, known: FileSystems) -> Site:
     """Return the site with what holds for one machine, where the operator did not say otherwise.
 
     That is: container paths that jobs can be given here, and file systems that are at hand.
     """
+    ids = [each.file_system_id for each in known.file_systems]
+    worker_mounts = {each: str(folders.file_system(each)) for each in ids}
     paths = {**sandbox.container_paths(site), **site.default_container_paths}
     ours = {name: value for name, value in OWN_SITE.items() if name not in site.model_fields_set}
     if sandbox.host_mode == "host":
         ours["has_fixed_container_paths"] = True
-    return site.model_copy(update={**ours, "default_container_paths": paths})
+    mounts = {**worker_mounts, **site.worker_mounts}
+    more = {"default_container_paths": paths, "worker_mounts": mounts}
+    return site.model_copy(update={**ours, **more})

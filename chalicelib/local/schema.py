@@ -4,15 +4,18 @@ A run is two rows: its plan, written first under its digest and never changed, a
 only truth, which changes under its version. ``jobs.seq`` numbers changes of a job's status over
 all jobs; triggers set it, so that no writer, not even a wrapper process, can change a status
 unseen.
+
+``STEPS`` are applied one after another. A file says in ``user_version`` how many of them it has
+taken, and takes the rest when it is opened. What a step does is never changed afterwards.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-SCHEMA_VERSION: Final = 1
+from chalicelib.local.work_schema import WORKS
 
-SCHEMA: Final = """
+_RUNS: Final = """
 CREATE TABLE plans (
     run_id TEXT NOT NULL,
     digest TEXT NOT NULL,
@@ -92,3 +95,5 @@ CREATE TABLE acknowledged (
     seq INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
+
+STEPS: Final = (_RUNS, WORKS)

@@ -14,7 +14,13 @@ from functools import cache
 
 from chalice.app import Chalice, IAMAuthorizer, Request
 
-from chalicelib.web import dead_letter_routes, demand_routes, health_routes, run_routes
+from chalicelib.web import (
+    dead_letter_routes,
+    demand_routes,
+    file_routes,
+    health_routes,
+    run_routes,
+)
 from chalicelib.web.problems import as_problems
 
 
@@ -47,7 +53,7 @@ def rest_app() -> Api:
     """
     app = Api("falsework", configure_logs=False, env={})
     app.register_middleware(as_problems, "http")
-    for module in (demand_routes, run_routes, dead_letter_routes, health_routes):
+    for module in (demand_routes, file_routes, run_routes, dead_letter_routes, health_routes):
         app.register_blueprint(module.routes)
     return app
 

@@ -12,7 +12,8 @@
     outcome ──→ 0
 
 The outcome is the last deed. Whoever is killed before it starts again from the top; every verb
-ends in the same state however often it was begun.
+ends in the same state however often it was begun. Some go other ways: ``…-batch`` is one child
+of many (``batch_child``), ``lambda`` is nobody's stage and has no outcome (``envelope``).
 """
 
 from __future__ import annotations
@@ -20,55 +21,45 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from pydantic import JsonValue
 
-from chalicelib import settings
+from chalicelib import bootstrap, settings
+from chalicelib.bootstrap import WorkerPorts
 from chalicelib.core.errors import FalseworkError, InvalidRequest, NotFound, Refused
-from chalicelib.core.worker_documents import (
-    CleanUpOrder,
-    Outcome,
-    StageInOrder,
-    StageOutOrder,
-)
-from chalicelib.ports import Claims, ObjectStore
-from chalicelib.settings import WorkerSettings
+from chalicelib.core.worker_documents import Outcome
+from chalicelib.worker import envelope, verbs
+from chalicelib.worker.batch_child import CANNOT_BE_DONE, CLAIMED_BY_ANOTHER, DONE, work_batch
 from chalicelib.worker.claim import earlier_outcome, holds_claim
-from chalicelib.worker.clean_up import clean_up
 from chalicelib.worker.problems import sentence
-from chalicelib.worker.stage_in import stage_in
-from chalicelib.worker.stage_out import stage_out
 from chalicelib.worker.transfers import say
+from chalicelib.worker.verbs import Bench, Verb
 
-DONE: Final = 0
-CANNOT_BE_DONE: Final = 1
 FAILED: Final = 2
-CLAIMED_BY_ANOTHER: Final = 75
-"""EX_TEMPFAIL of sysexits.h; the engine looks for the job that holds the claim."""
-
-Clock = Callable[[], datetime]
-Verb = Callable[[bytes, WorkerSettings, ObjectStore, Clock], dict[str, JsonValue]]
-"""Carries out the order in these bytes, as the job that the settings name."""
 
 
 def main(
     argv: Sequence[str] | None = None,
     *,
     environ: Mapping[str, str] | None = None,
-    ports: tuple[ObjectStore, Claims] | None = None,
+    ports: WorkerPorts | None = None,
 ) -> int:
     """Run the worker; return its exit code. Tests give ``environ`` and ``ports``."""
-    verb = _verb(_parser().parse_args(argv))
+    told = _parser().parse_args(argv)
     try:
-        if ports is None:
-            from chalicelib.bootstrap import worker_ports  # noqa: PLC0415  tests need none of it
-
-            ports = worker_ports()
-        objects, claims = ports
-        return work(verb, settings.load_worker(environ), objects, claims, _utc_now)
+        if told.verb == "lambda":
+            envelope.run(environ)
+            return DONE
+        job = settings.load_worker(environ)
+        data_sync = settings.load_data_sync(environ)
+        bench = Bench(job, ports or bootstrap.worker_ports(), data_sync, _utc_now)
+        batches = verbs.batches_of(told.verb, bench)
+        if batches is not None:
+            return work_batch(job, bench.ports.objects, bench.ports.claims, batches)
+        return work(verbs.verb_of(told), bench)
     except (FalseworkError, OSError) as exc:
         say(f"failed: {type(exc).__name__}: {exc}")
     except Exception:  # noqa: BLE001  the entry point: a bug ends like any other failure
@@ -76,11 +67,10 @@ def main(
     return FAILED
 
 
-def work(
-    verb: Verb, job: WorkerSettings, objects: ObjectStore, claims: Claims, clock: Clock
-) -> int:
+def work(verb: Verb, bench: Bench) -> int:
     """Claim the job, carry out its order and record the outcome; return the exit code."""
-    if not holds_claim(claims, job):
+    job, objects = bench.job, bench.ports.objects
+    if not holds_claim(bench.ports.claims, job):
         return CLAIMED_BY_ANOTHER
     earlier = earlier_outcome(objects, job)
     if earlier is not None:
@@ -90,7 +80,7 @@ def work(
     result: JsonValue = None
     error = None
     try:
-        result = verb(order, job, objects, clock)
+        result = verb(order, bench)
     except (InvalidRequest, Refused, NotFound) as exc:
         error = sentence(exc)
         say(f"error: {error}")
@@ -110,32 +100,18 @@ def _parser() -> argparse.ArgumentParser:
         prog="falsework-worker",
         description="Carry out the order of one worker job, as its environment says.",
     )
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    bring = verbs.add_parser("stage-in", help="bring the inputs to where the job expects them")
+    words = parser.add_subparsers(dest="verb", required=True)
+    bring = words.add_parser("stage-in", help="bring the inputs to where the job expects them")
     bring.add_argument("--again", action="store_true", help="first move aside what is there")
-    verbs.add_parser("stage-out", help="bring the outputs home, each with its manifest")
-    clean = verbs.add_parser("clean-up", help="remove what is the run's own")
+    words.add_parser("stage-out", help="bring the outputs home, each with its manifest")
+    clean = words.add_parser("clean-up", help="remove what is the run's own")
     clean.add_argument("--keep-outputs", action="store_true", help="they have not been saved")
+    words.add_parser("sync", help="carry out a data sync, or divide it into batches")
+    words.add_parser("sync-batch", help="do one batch of a data sync")
+    words.add_parser("stage-in-batch", help="do one batch of a stage-in")
+    words.add_parser("handle", help="see to data paths: statistics, lists, scans, removal")
+    words.add_parser("lambda", help="call the handler that the environment names")
     return parser
-
-
-def _verb(told: argparse.Namespace) -> Verb:
-    match told.verb:
-        case "stage-in":
-            return lambda order, job, objects, clock: stage_in(
-                StageInOrder.model_validate_json(order),
-                objects,
-                clock,
-                again_as=job.job_name if told.again else None,
-            )
-        case "stage-out":
-            return lambda order, _job, objects, clock: stage_out(
-                StageOutOrder.model_validate_json(order), objects, clock
-            )
-        case _:
-            return lambda order, _job, _objects, _clock: clean_up(
-                CleanUpOrder.model_validate_json(order), keep_outputs=told.keep_outputs
-            )
 
 
 def _utc_now() -> datetime:

@@ -13,6 +13,7 @@ _AT_CREATION = {
     "AttributeDefinitions",
     "KeySchema",
     "GlobalSecondaryIndexes",
+    "LocalSecondaryIndexes",
     "BillingMode",
 }
 

@@ -13,6 +13,7 @@ import pytest
 CHECKOUT = Path(__file__).parents[2]
 HANDLERS = {
     "app.app": 60,
+    "app.on_cleanup_time": 60,
     "app.on_job_change": 60,
     "app.on_object_created": 300,
     "app.on_submission": 300,
@@ -77,6 +78,7 @@ def test_every_event_source_is_there(resources):
         assert (kind, about["BatchSize"]) == ("SQS", 10)
         assert about["Queue"]["Fn::Sub"].endswith(f":falsework-{queue}")
     assert source("app.on_sweep") == ("Schedule", {"Schedule": "rate(1 minute)"})
+    assert source("app.on_cleanup_time") == ("Schedule", {"Schedule": "cron(0 9 * * ? *)"})
     for handler, service in (("on_job_change", "aws.batch"), ("on_object_created", "aws.s3")):
         kind, about = source(f"app.{handler}")
         assert (kind, about["Pattern"]["source"]) == ("CloudWatchEvent", [service])

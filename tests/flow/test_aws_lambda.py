@@ -119,6 +119,7 @@ def test_in_lambda_without_its_table_every_handler_raises():
     assert sorted(told) == [
         f"{handler} Misconfigured"
         for handler in (
+            "on_cleanup_time",
             "on_job_change",
             "on_object_created",
             "on_submission",
@@ -132,7 +133,7 @@ def test_a_worker_job_of_the_aws_home_gets_its_state_from_its_environment():
     told = {"FALSEWORK_TABLE": "t", "AWS_REGION": "eu-west-1", "ENV_BASE": "prod"}
     try:
         bootstrap.use(load({}, told))
-        objects, claims = bootstrap.worker_ports()
+        objects, claims, _ = bootstrap.worker_ports()
     finally:
         bootstrap.use(Settings())
     assert (type(objects).__name__, type(claims).__name__) == ("S3ObjectStore", "DynamoClaims")

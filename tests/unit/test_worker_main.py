@@ -145,12 +145,12 @@ def test_an_order_that_is_missing_or_spoiled_is_a_failure(world):
         "FALSEWORK_REQUEST_URI": "s3://docs/missing",
         "FALSEWORK_OUTCOME_URI": "s3://docs/outcome",
     }
-    assert main(["clean-up"], environ=environ, ports=(world.objects, world.claims)) == 2
+    assert main(["clean-up"], environ=environ, ports=world.ports) == 2
     assert world.outcome is None
 
 
 def test_outside_of_a_job_it_says_so(world, capsys):
-    assert main(["stage-in"], environ={}, ports=(world.objects, world.claims)) == 2
+    assert main(["stage-in"], environ={}, ports=world.ports) == 2
     assert "not inside a worker job" in capsys.readouterr().out
 
 
@@ -167,7 +167,7 @@ def test_a_mount_that_is_missing_is_a_failure_and_not_the_users(world, capsys):
 )
 def test_a_wrong_command_line_ends_with_2(world, argv, capsys):
     with pytest.raises(SystemExit) as ended:
-        main(argv, environ={}, ports=(world.objects, world.claims))
+        main(argv, environ={}, ports=world.ports)
     assert ended.value.code == 2
     assert "usage: falsework-worker" in capsys.readouterr().err
 

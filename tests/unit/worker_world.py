@@ -7,6 +7,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from chalicelib.bootstrap import WorkerPorts
 from chalicelib.core.errors import NotFound
 from chalicelib.core.worker_documents import (
     CleanUpOrder,
@@ -123,6 +124,13 @@ class World:
         self.job_name = "falsework-uid-stage-0"
 
     @property
+    def ports(self) -> WorkerPorts:
+        return WorkerPorts(self.objects, self.claims, self.carrier)
+
+    def carrier(self):
+        raise AssertionError("these verbs need no carrier")
+
+    @property
     def mounts(self) -> tuple[MountedVolume, ...]:
         return (
             MountedVolume(file_system_id=FS, root="/scratch", container_path=str(self.scratch)),
@@ -146,7 +154,7 @@ class World:
             "FALSEWORK_REQUEST_URI": "s3://docs/order",
             "FALSEWORK_OUTCOME_URI": "s3://docs/outcome",
         }
-        return main(verb.split(), environ=environ, ports=(self.objects, self.claims))
+        return main(verb.split(), environ=environ, ports=self.ports)
 
     @property
     def outcome(self) -> Outcome | None:

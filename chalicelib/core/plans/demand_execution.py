@@ -109,7 +109,7 @@ class _Demand:
     def scaffold(self) -> Action:
         made = self._scaffolding
         documents = {
-            "stage-in.json": stage_in_order(made).model_dump_json(),
+            "stage-in.json": self._stage_in_order(),
             "stage-out.json": stage_out_order(made).model_dump_json(),
             "clean-up.json": clean_up_order(made, self._paths_to_remove()).model_dump_json(),
             "scaffolding.json": json.dumps(self._response.to_wire()),
@@ -122,13 +122,17 @@ class _Demand:
             },
         )
 
+    def _stage_in_order(self) -> str:
+        prefix = f"{self._home}batches/stage-in/"
+        return stage_in_order(self._scaffolding, prefix, self._site.batch_bytes).model_dump_json()
+
     def define_jobs(self) -> Action:
         return DefineJobs(definitions={"user": self._user(), "worker": self._worker()})
 
     def stage_in(self, *, has_file_systems: bool) -> Action:
         file = self._scaffolding.environment_file
         if self._response.setup_configs.data_sync_requests:
-            return self._worker_job("stage-in")
+            return _divisible(self._worker_job("stage-in"))
         if file is None:
             return NoAction(message="no inputs")
         if has_file_systems:
@@ -213,6 +217,13 @@ class _Demand:
 
     def _tags(self) -> dict[str, str]:
         return {**self._site.default_tags, **(self._demand.execution_metadata.tags or {})}
+
+
+def _divisible(job: JobAction) -> JobAction:
+    """What is too much for the one job is done in batches, by the verb beside its own."""
+    verb = str(job.command[1]) if job.command else ""
+    batch = job.model_copy(update={"command": (WORKER, f"{verb}-batch")})
+    return job.model_copy(update={"fan_out": batch})
 
 
 def _requirements(create: CreateDefinitionAndPrepareArgsRequest) -> tuple[dict[str, str], ...]:

@@ -17,7 +17,9 @@ from chalicelib.core.worker_documents import (
 )
 
 
-def stage_in_order(scaffolding: Scaffolding) -> StageInOrder:
+def stage_in_order(
+    scaffolding: Scaffolding, batches_prefix: str, batch_bytes: int
+) -> StageInOrder:
     """Return the order to bring the inputs, and the environment file, to their places."""
     file = scaffolding.environment_file
     return StageInOrder(
@@ -25,6 +27,8 @@ def stage_in_order(scaffolding: Scaffolding) -> StageInOrder:
         root=scaffolding.working_directory_efs,
         syncs=_syncs(named_inputs(scaffolding)),
         files=(TextFile(path=file.efs_path, text=file.text),) if file else (),
+        batches_prefix=batches_prefix,
+        batch_bytes=batch_bytes,
     )
 
 

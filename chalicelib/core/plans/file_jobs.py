@@ -20,7 +20,6 @@ from chalicelib.core.file_requests import (
     SYNC,
     FileSubmission,
     file_systems_of,
-    paths_of,
 )
 from chalicelib.core.options import check_options
 from chalicelib.core.plans.plan import (
@@ -40,6 +39,7 @@ LARGE: Final = ({"type": "MEMORY", "value": "4096"}, {"type": "VCPU", "value": "
 """Sections 4.3 and 4.4 of the Step Functions constructs' specification."""
 MOUNTS: Final = "/opt/falsework"
 """Below it a worker's container sees each file system, under its id."""
+SYNC_STAGE: Final = "sync"
 
 
 def plan_file_job(  # noqa: PLR0913, PLR0917 -- all that a plan is made of
@@ -52,7 +52,7 @@ def plan_file_job(  # noqa: PLR0913, PLR0917 -- all that a plan is made of
     check_options(submission.options, names, ())
     mounts = _mounts(submission, site, efs)
     action = _action(submission, site, home, mounts, queue)
-    order = _order(submission, home)
+    order = _order(submission, site, home)
     actions = (
         PutDocuments(
             documents={f"{home}order.json": order}, result={"order": f"{home}order.json"}
@@ -80,15 +80,14 @@ def plan_file_job(  # noqa: PLR0913, PLR0917 -- all that a plan is made of
     )
 
 
-SYNC_STAGE: Final = "sync"
-
-
-def _order(submission: FileSubmission, home: str) -> str:
-    if isinstance(submission.request, PrepareBatchDataSyncRequest):
-        order = SyncOrder(request=submission.request, batches_prefix=f"{home}batches/")
-        return order.model_dump_json()
+def _order(submission: FileSubmission, site: Site, home: str) -> str:
+    request = submission.request
+    if isinstance(request, PrepareBatchDataSyncRequest):
+        limit = request.batch_size_bytes_limit or site.batch_bytes
+        limited = request.model_copy(update={"batch_size_bytes_limit": limit})
+        return SyncOrder(request=limited, batches_prefix=f"{home}batches/").model_dump_json()
     handler = KINDS[submission.kind].handler
-    return HandlerOrder(handler=handler, event=submission.request.to_wire()).model_dump_json()
+    return HandlerOrder(handler=handler, event=request.to_wire()).model_dump_json()
 
 
 def _action(
@@ -116,18 +115,17 @@ def _action(
 
 
 def _mounts(submission: FileSubmission, site: Site, efs: FileSystems) -> dict[str, str]:
-    """File system id → where the worker sees it."""
+    """Return {file system id: where the worker sees it}."""
     known = {each.file_system_id for each in efs.file_systems}
-    for field, path in paths_of(submission.request):
-        for file_system_id in file_systems_of(submission.request):
-            if file_system_id in path and file_system_id not in known:
-                raise InvalidRequest(
-                    f"there is no file system {file_system_id} here",
-                    field=field,
-                    value=path,
-                    mend="name a file system of this site",
-                )
     needed = file_systems_of(submission.request)
+    for file_system_id, field in needed.items():
+        if file_system_id not in known:
+            raise InvalidRequest(
+                f"there is no file system {file_system_id} here",
+                field=field,
+                value=file_system_id,
+                mend="name a file system of this site",
+            )
     return {each: site.worker_mounts.get(each, f"{MOUNTS}/{each}") for each in needed}
 
 

@@ -1,0 +1,73 @@
+"""The way in for jobs over files: a data sync, or what is done to a data path, becomes a run.
+
+A request that names no run gets a run of its own. One that does is the same run again, as with
+demand executions. What is to be cleaned up each day comes in here, too, with the day in its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+
+from chalicelib.accepting import accept, check_queue
+from chalicelib.core.data_sync.path_requests import OutdatedDataPathScannerRequest
+from chalicelib.core.errors import Conflict, InvalidRequest
+from chalicelib.core.events import RunRequested
+from chalicelib.core.file_requests import CLEAN_UP, parse_file_request
+from chalicelib.core.plans.file_jobs import plan_file_job
+from chalicelib.core.run import Run
+from chalicelib.ports import Ports
+
+log = logging.getLogger(__name__)
+
+
+def submit_file_job(kind: str, document: object, ports: Ports) -> Run:
+    """Start a run of that kind, and return it; or the run that the same content has become.
+
+    Raises InvalidRequest, Conflict for an id in use by other content, and Unavailable when
+    nothing was accepted.
+    """
+    submission = parse_file_request(kind, document, ports.site)
+    queue, fallback = ports.site.default_job_queue, submission.options.fallback_job_queue_name
+    check_queue("site.default_job_queue", queue, ports)
+    if fallback is not None:
+        check_queue("options.fallback_job_queue_name", fallback, ports)
+    uid = ports.mint_uid()
+    run_id = submission.run_id or f"{kind}-{uid}"
+    event = RunRequested(
+        run_id=run_id,
+        at=ports.clock(),
+        uid=uid,
+        kind=kind,
+        group=submission.options.group,
+        plan=plan_file_job(
+            submission, run_id, uid, ports.site, ports.facilities.file_systems(), queue
+        ),
+    )
+    return accept(event, ports)
+
+
+def submit_cleanups(ports: Ports) -> dict[str, list[str]]:
+    """Start the day's clean-ups of the site; return the runs' ids and what could not be started.
+
+    Who does it twice on one day (UTC) starts nothing twice.
+    """
+    date = f"{ports.clock():%Y-%m-%d}"
+    runs, problems = [], []
+    for request in ports.site.file_system_cleanups:
+        document = {**request.to_wire(), "run_id": _name(request, date)}
+        try:
+            runs.append(submit_file_job(CLEAN_UP, document, ports).id)
+        except Conflict:
+            runs.append(str(document["run_id"]))  # begun already, before the settings changed
+        except InvalidRequest as exc:
+            log.error("the clean-up of %s cannot be started: %s", request.path, exc)  # noqa: TRY400
+            problems.append(f"{request.path}: {exc}")
+    return {"runs": runs, "problems": problems}
+
+
+def _name(request: OutdatedDataPathScannerRequest, date: str) -> str:
+    """The date, and of the request so much that no other has the same name."""
+    text = json.dumps(request.to_wire(), sort_keys=True)
+    return f"{CLEAN_UP}-{date}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

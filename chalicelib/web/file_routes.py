@@ -1,0 +1,55 @@
+"""Routes that start jobs over files: a data sync, what is done to a data path, a clean-up.
+
+A body is the wire format's request, with ``run_id`` and ``options`` beside its fields. All answer
+as ``POST /demand-executions`` does.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chalice.app import Blueprint, Response
+
+from chalicelib import bootstrap, file_intake
+from chalicelib.core.errors import NotFound
+from chalicelib.core.file_requests import CLEAN_UP, SYNC
+from chalicelib.web.answers import document_of, submitted
+from chalicelib.web.problems import answered
+
+routes: Final = Blueprint(__name__)
+
+OPERATIONS: Final = {
+    "stats": "data-path-stats",
+    "list": "list-data-paths",
+    "outdated": "outdated-data-paths",
+    "remove": "remove-data-paths",
+}
+"""The last word of the path → the kind of run."""
+
+
+@routes.route("/data-syncs", methods=["POST"])
+@answered
+def submit_data_sync() -> Response:
+    """Start a data sync. Nothing is deleted unless the body says ``"delete": true``."""
+    return _submitted(SYNC)
+
+
+@routes.route("/data-paths/{operation}", methods=["POST"])
+@answered
+def submit_path_operation(operation: str) -> Response:
+    """Start one of the operations; its response is the result of the run's last stage."""
+    if operation not in OPERATIONS:
+        raise NotFound(f"there is no {operation[:50]!r}: only {', '.join(OPERATIONS)}")
+    return _submitted(OPERATIONS[operation])
+
+
+@routes.route("/file-system-cleanups", methods=["POST"])
+@answered
+def submit_cleanup() -> Response:
+    """Start a clean-up: what has not been written for so many days goes."""
+    return _submitted(CLEAN_UP)
+
+
+def _submitted(kind: str) -> Response:
+    document = document_of(routes.current_request)
+    return submitted(file_intake.submit_file_job(kind, document, bootstrap.ports()))

@@ -1,0 +1,102 @@
+"""One child of an array that does batches: which batch is its own, and its document.
+
+::
+
+    no batch left for it ──▶ 0
+    claim ── lost ──▶ 75, nothing touched
+      │
+    document there already, whoever wrote it ──▶ 0
+      │
+    the batch ── the user must mend something ──▶ <number>.error.json, 1
+      │        └─ infrastructure failed ──▶ nothing, 2: it is done again, alone
+      │
+    <number>.json ──▶ 0
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from pydantic import JsonValue
+
+from chalicelib.core.errors import InvalidRequest, NotFound, Refused
+from chalicelib.core.worker_documents import Outcome
+from chalicelib.ports import Claims, ObjectStore
+from chalicelib.settings import WorkerSettings
+from chalicelib.worker.claim import holds_claim
+from chalicelib.worker.problems import sentence
+from chalicelib.worker.transfers import say
+
+DONE: Final = 0
+CANNOT_BE_DONE: Final = 1
+CLAIMED_BY_ANOTHER: Final = 75
+"""EX_TEMPFAIL of sysexits.h; the engine looks for the job that holds the claim."""
+
+
+class Batches(Protocol):
+    """What is divided, read from its order."""
+
+    prefix: str
+    """``s3://…/`` below which every batch is stored."""
+
+    def do(self, number: int, content: bytes) -> JsonValue:
+        """Do the batch that is stored so; return its document's result."""
+        ...
+
+
+def batch_uri(prefix: str, number: int) -> str:
+    """Return where a batch is stored."""
+    return f"{prefix}request_{number}.json"
+
+
+def work_batch(
+    job: WorkerSettings, objects: ObjectStore, claims: Claims, read: Callable[[bytes], Batches]
+) -> int:
+    """Do the child's batch and record it; return the exit code. ``read`` reads the order."""
+    number = batch_number(job, objects)
+    if number is None:
+        say(f"job {job.job_name}: no batch is left for child {job.index}")
+        return DONE
+    if not holds_claim(claims, job):
+        return CLAIMED_BY_ANOTHER
+    done, error = (f"{job.outcome_uri}{number:06d}{end}" for end in (".json", ".error.json"))
+    if _is_there(objects, done):
+        say(f"batch {number:,} has been done before: nothing to do")
+        return DONE
+    batches = read(objects.read(job.request_uri))
+    content = objects.read(batch_uri(batches.prefix, number))
+    objects.remove(error)  # what an earlier job could not do may have been mended
+    try:
+        result = batches.do(number, content)
+    except (InvalidRequest, Refused, NotFound) as exc:
+        say(f"error: {sentence(exc)}")
+        objects.write(error, _outcome(job, error=f"batch {number}: {sentence(exc)}"))
+        return CANNOT_BE_DONE
+    objects.write(done, _outcome(job, result=result))
+    return DONE
+
+
+def batch_number(job: WorkerSettings, objects: ObjectStore) -> int | None:
+    """Return which batch the child does; None where there is none for it."""
+    place = job.index if job.batch_index is None else job.batch_index
+    if not job.batches_left:
+        return place
+    left: list[int] = json.loads(objects.read(job.batches_left))
+    return left[place] if place < len(left) else None
+
+
+def _is_there(objects: ObjectStore, uri: str) -> bool:
+    return any(found.uri == uri for found in objects.list(uri))
+
+
+def _outcome(job: WorkerSettings, result: JsonValue = None, error: str | None = None) -> bytes:
+    outcome = Outcome(
+        job_name=job.job_name,
+        job_id=job.job_id,
+        attempt=job.attempt,
+        result=result,
+        error=error,
+    )
+    return outcome.model_dump_json().encode()

@@ -1,0 +1,99 @@
+"""Stage in by batches, where all inputs together are too much for one job.
+
+The inputs are cut and packed as data syncs are, all parameters together. A batch is the same order
+with a part of the syncs, which only copy; the finish is the whole order once more, which copies
+what was missed, deletes what is extra and counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Final
+
+from pydantic import JsonValue, TypeAdapter
+
+from chalicelib.core.data_sync.batching import request_for
+from chalicelib.core.data_sync.partition import Node, cut, pack
+from chalicelib.core.data_sync.requests import PrepareBatchDataSyncRequest
+from chalicelib.core.worker_documents import ParameterSync, StageInOrder
+from chalicelib.ports import ObjectStore
+from chalicelib.worker.batch_child import batch_uri
+from chalicelib.worker.fetching import find_source
+from chalicelib.worker.problems import problems_of
+from chalicelib.worker.stage_in import stage_in
+from chalicelib.worker.transfers import say
+
+_SYNCS: Final = TypeAdapter(tuple[ParameterSync, ...])
+
+
+def divide(order: StageInOrder, objects: ObjectStore) -> JsonValue:
+    """Store the batches and return ``{"batches", "plan"}``; None where one job is enough."""
+    nodes = [
+        node
+        for number, sync in enumerate(order.syncs)
+        for node in _cut(number, sync, order, objects)
+    ]
+    batches = pack(nodes, order.batch_bytes)
+    if len(batches) <= 1:
+        return None
+    for number, batch in enumerate(batches):
+        syncs = tuple(_sync_of(node, order.syncs) for node in batch)
+        objects.write(batch_uri(order.batches_prefix, number), _SYNCS.dump_json(syncs))
+    say(f"the inputs are too much for one job, divided into {len(batches):,} batches")
+    return {"batches": len(batches), "plan": order.batches_prefix}
+
+
+def finish(
+    order: StageInOrder, objects: ObjectStore, clock: Callable[[], datetime]
+) -> dict[str, JsonValue]:
+    """Return what ``stage_in`` does. What was forced has been done; sizes and times say enough."""
+    return stage_in(_with(order, order.syncs, force=False, size_only=True), objects, clock)
+
+
+class StageInBatches:
+    """The batches of a stage-in: each a list of syncs."""
+
+    def __init__(
+        self, order: StageInOrder, objects: ObjectStore, clock: Callable[[], datetime]
+    ) -> None:
+        self.prefix = order.batches_prefix
+        self._order = order
+        self._objects = objects
+        self._clock = clock
+
+    def do(self, number: int, content: bytes) -> JsonValue:
+        """Bring the inputs of one batch."""
+        syncs = _SYNCS.validate_json(content)
+        say(f"batch {number:,}: {len(syncs):,} syncs")
+        order = self._order.model_copy(update={"files": ()})
+        return stage_in(_with(order, syncs, delete=False), self._objects, self._clock)
+
+
+def _cut(
+    number: int, sync: ParameterSync, order: StageInOrder, objects: ObjectStore
+) -> Iterable[Node]:
+    """The nodes of one parameter; its number stands before each path."""
+    with problems_of(sync.param):
+        source = find_source(objects, sync.request)
+    found = sorted(source.objects.items()) if source else ()
+    files = (
+        (name if source and source.is_folder else "", info.size_bytes) for name, info in found
+    )
+    for node in cut(files, order.batch_bytes):
+        yield node._replace(path=f"{number:06d}/{node.path}")
+
+
+def _sync_of(node: Node, syncs: tuple[ParameterSync, ...]) -> ParameterSync:
+    number, _, path = node.path.partition("/")
+    sync = syncs[int(number)]
+    whole = PrepareBatchDataSyncRequest(**dict(sync.request))
+    return ParameterSync(param=sync.param, request=request_for(whole, node._replace(path=path)))
+
+
+def _with(order: StageInOrder, syncs: Iterable[ParameterSync], **changes: bool) -> StageInOrder:
+    changed = tuple(
+        sync.model_copy(update={"request": sync.request.model_copy(update=changes)})
+        for sync in syncs
+    )
+    return order.model_copy(update={"syncs": changed})

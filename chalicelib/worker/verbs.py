@@ -1,0 +1,119 @@
+"""The worker's verbs: what each makes of its order, and what it needs for that."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from pydantic import JsonValue
+
+from chalicelib.bootstrap import WorkerPorts
+from chalicelib.core.mounts import volumes_of
+from chalicelib.core.site import FileSystems
+from chalicelib.core.worker_documents import (
+    CleanUpOrder,
+    HandlerOrder,
+    StageInOrder,
+    StageOutOrder,
+    SyncOrder,
+)
+from chalicelib.settings import DataSyncSettings, WorkerSettings
+from chalicelib.worker import path_job, stage_in_batches
+from chalicelib.worker.batch_child import Batches
+from chalicelib.worker.clean_up import clean_up
+from chalicelib.worker.stage_in import stage_in
+from chalicelib.worker.stage_in_batches import StageInBatches
+from chalicelib.worker.stage_out import stage_out
+from chalicelib.worker.sync.locations import Locations
+from chalicelib.worker.sync.locks import lock_in
+from chalicelib.worker.sync.syncing import DataSync
+from chalicelib.worker.sync_job import SyncBatches, finish, sync_or_divide
+
+
+class Bench(NamedTuple):
+    """What a verb works with."""
+
+    job: WorkerSettings
+    ports: WorkerPorts
+    told: DataSyncSettings
+    clock: Callable[[], datetime]
+
+    @property
+    def locations(self) -> Locations:
+        """The file systems that the job was given."""
+        return Locations(volumes_of(self.job.mounts, FileSystems()), self.told.roots)
+
+    @property
+    def data_sync(self) -> DataSync:
+        """What carries out syncs here."""
+        lock = lock_in(self.told.lock_root)
+        return DataSync(self.ports.carrier(), self.locations, self.clock, lock=lock)
+
+
+Verb = Callable[[bytes, Bench], JsonValue]
+"""Carries out the order in these bytes, and returns the outcome's result."""
+
+
+def verb_of(told: argparse.Namespace) -> Verb:
+    """Return what the command line asks for."""
+    match told.verb:
+        case "stage-in":
+            return _stage_in_again if told.again else _stage_in
+        case "stage-out":
+            return _stage_out
+        case "clean-up":
+            return lambda order, _: clean_up(
+                CleanUpOrder.model_validate_json(order), keep_outputs=told.keep_outputs
+            )
+        case "sync":
+            return _sync
+        case _:
+            return _handle
+
+
+def batches_of(verb: str, bench: Bench) -> Callable[[bytes], Batches] | None:
+    """Return what reads the order of a verb that does batches; None for any other."""
+    objects, clock = bench.ports.objects, bench.clock
+    match verb:
+        case "sync-batch":
+            return lambda order: SyncBatches(SyncOrder.model_validate_json(order), bench.data_sync)
+        case "stage-in-batch":
+            return lambda order: StageInBatches(
+                StageInOrder.model_validate_json(order), objects, clock
+            )
+        case _:
+            return None
+
+
+def _stage_in(order: bytes, bench: Bench) -> JsonValue:
+    read, objects = StageInOrder.model_validate_json(order), bench.ports.objects
+    if bench.job.batches_done:
+        return stage_in_batches.finish(read, objects, bench.clock)
+    divided = stage_in_batches.divide(read, objects) if read.batches_prefix else None
+    return divided or stage_in(read, objects, bench.clock)
+
+
+def _stage_in_again(order: bytes, bench: Bench) -> JsonValue:
+    """Never divided: nobody would do the batches of a job that only clears the ground."""
+    read = StageInOrder.model_validate_json(order)
+    return stage_in(read, bench.ports.objects, bench.clock, again_as=bench.job.job_name)
+
+
+def _stage_out(order: bytes, bench: Bench) -> JsonValue:
+    return stage_out(StageOutOrder.model_validate_json(order), bench.ports.objects, bench.clock)
+
+
+def _sync(order: bytes, bench: Bench) -> JsonValue:
+    read, objects = SyncOrder.model_validate_json(order), bench.ports.objects
+    if bench.job.batches_done:
+        return finish(read, bench.data_sync, objects, bench.job.batches_done)
+    return sync_or_divide(read, bench.data_sync, objects)
+
+
+def _handle(order: bytes, bench: Bench) -> JsonValue:
+    read = HandlerOrder.model_validate_json(order)
+    response = path_job.handle(read, bench.ports.carrier(), bench.locations, bench.clock())
+    uri = f"{bench.job.outcome_uri.removesuffix('.json')}.response.json"
+    return path_job.fitting(response, bench.ports.objects, uri)
