@@ -209,13 +209,10 @@ def main() -> int:
     known = {line.strip() for line in EXPLAINED.read_text().splitlines()}
     unexplained = [told for told in campaign.survivors if told not in known]
     total, killed = campaign.fates.total(), campaign.fates["killed"]
-    say(f"\n{total} mutants, {killed} killed: {killed / max(1, total):.1%}")
-    say(
-        "\n".join(["Not explained:", *unexplained])
-        if unexplained
-        else "Each survivor is explained."
-    )
-    return int(bool(unexplained) or killed < GOAL * total)
+    for one in unexplained:
+        say(f"not explained: {one}")
+    say(f"{total} mutants, {killed} killed: {killed / max(1, total):.1%}")
+    return int(bool(unexplained) or killed < max(1, GOAL * total))
 
 
 if __name__ == "__main__":

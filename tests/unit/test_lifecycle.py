@@ -579,6 +579,13 @@ def test_a_settled_run_has_nothing_to_look_at():
     assert decide(run, TimerFired(run_id="r1", at=at(10**6))) == (run, ())
 
 
+def test_an_answer_that_was_asked_for_and_is_old_news_repeats_no_order():
+    run = decide(a_run(until="execute"), CancelRequested(run_id="r1", at=at(7))).run
+    told = seen("job-2", JobStatus.SUBMITTED, 2)
+    assert [c.job_id for c in decide(run, told).commands] == ["job-2"]
+    assert decide(run, told.model_copy(update={"is_fresh": True})).commands == ()
+
+
 class TestNextCheck:
     def test_one_that_comes_soon_enough_is_not_moved(self):
         run = a_run(until="execute")

@@ -14,6 +14,7 @@ from chalicelib.core.errors import Conflict
 from chalicelib.core.events import (
     CallEnded,
     CancelRequested,
+    JobNotFound,
     SubmissionDeferred,
     SubmissionStarted,
     TimerFired,
@@ -277,6 +278,15 @@ class TestCleanGround:
         self.prepare(player)
         player.end(player.submit(), 0)
         assert (player.run.state, attempts(player.run)) == (RunState.SUCCESS, (3,))
+
+    def test_what_a_late_job_of_the_same_attempt_half_wrote_is_cleared_away(self):
+        player = Player(a_chain("A", prep=self.PREP))
+        player.apply(SubmissionStarted(run_id="r1", at=at(0), stage="A", serial=1))
+        player.apply(JobNotFound(run_id="r1", at=at(GRACE), stage="A", serial=1))
+        player.apply(seen("late", JobStatus.RUNNING, 1, at=at(20)))
+        player.apply(seen("late", JobStatus.FAILED, 1, at=at(30), ended_attempts=1))
+        player.submit()
+        assert player.run.jobs[-1].is_preparation
 
     def test_the_exit_code_of_a_preparation_proves_nothing(self):
         player = Player(a_chain("A", retry_policy="STAGE", max_attempts=3, prep=self.PREP))

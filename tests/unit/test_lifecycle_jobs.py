@@ -292,6 +292,20 @@ class TestClaims:
         assert [job.job_id for job in player.run.jobs] == ["job-1", "winner"]
         assert player.stops() == []
 
+    def test_a_holder_that_has_ended_already_is_owed_its_reading(self):
+        player = self.loser()
+        player.apply(seen("winner", JobStatus.SUCCEEDED, 1, ended_attempts=1))
+        player.tell(OutcomeRead, "A", serial=1, holder_job_id="winner")
+        assert player.commands == (ReadOutcome(stage="A", serial=1),)
+        assert player.owed(ReadOutcome) == [ReadOutcome(stage="A", serial=1)]
+        assert player.run.job("A").job_id == "winner"
+
+    def test_a_worker_that_runs_keeps_no_other_from_being_read(self):
+        player = Hand(side_by_side(PREP, PREP))
+        player.begin("A"), player.begin("B")
+        player.end(2)
+        assert player.commands == (ReadOutcome(stage="B", serial=2),)
+
     @pytest.mark.parametrize("is_known", [False, True])
     def test_the_document_of_another_holder_counts_and_the_run_settles_after_it(self, is_known):
         player = self.loser()

@@ -96,13 +96,11 @@ def needs_preparation(run: Run, name: str) -> bool:
     action = run.plan.stage(name).action
     if not isinstance(action, JobAction) or action.preparation is None:
         return False
-    now = (run.generation, run.stage(name).attempts)
-    seen = [job for job in run.jobs if job.stage == name and job.job_id is not None]
     has_worked = any(
-        not job.is_preparation and (job.generation, job.attempt) != now for job in seen
+        job.stage == name and job.job_id is not None and not job.is_preparation for job in run.jobs
     )
     current = run.job(name)
-    is_done = current and current.attempt == now[1] and current.leads_on
+    is_done = current and current.attempt == run.stage(name).attempts and current.leads_on
     return has_worked and not is_done
 
 

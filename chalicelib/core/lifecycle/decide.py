@@ -11,7 +11,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final, NamedTuple, assert_never
 
-from chalicelib.core.commands import Command, StopJob, StopReason, SubmitJob, WakeAt
+from chalicelib.core.commands import (
+    Command,
+    ReadOutcome,
+    StopJob,
+    StopReason,
+    SubmitJob,
+    WakeAt,
+)
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.events import (
     CallEnded,
@@ -61,9 +68,9 @@ def decide(run: Run | None, event: Event) -> Decision:
         return _look(run, event)
     after = _apply(run, event)
     if after is run:
-        return Decision(run, (*prompt(run), *_granted(run, run, event)))
+        return Decision(run, _repeated(run, event))
     after = _schedule(advance(after, event.at), event)
-    return Decision(after, (*_granted(run, after, event), *_newly_owed(run, after)))
+    return Decision(after, (*_granted(run, after, event), *_newly_owed(run, after, event)))
 
 
 def _apply(run: Run, event: Event) -> Run:  # noqa: C901, PLR0911, PLR0912 -- one line an event
@@ -213,8 +220,18 @@ def _granted(before: Run, after: Run, event: Event) -> tuple[Command, ...]:
     return ()
 
 
-def _newly_owed(before: Run, after: Run) -> tuple[Command, ...]:
+def _repeated(run: Run, event: Event) -> tuple[Command, ...]:
+    """An event may be a redelivery after a crash; an answer that we have just asked for is not."""
+    if isinstance(event, JobChanged) and event.is_fresh:
+        return ()
+    return (*prompt(run), *_granted(run, run, event))
+
+
+def _newly_owed(before: Run, after: Run, event: Event) -> tuple[Command, ...]:
     known = set(prompt(before))
+    if isinstance(event, OutcomeRead):
+        # What was read was the loser's; the holder's own, which has ended too, is still to be.
+        known.discard(ReadOutcome(stage=event.stage, serial=event.serial))
     return tuple(command for command in prompt(after) if command not in known)
 
 
