@@ -26,7 +26,7 @@ from tests.contract.aws_places import REGION
 from tests.flow import aws_worlds
 from tests.flow.aws_worlds import AwsWorld, a_request, aws_account
 
-EVENTS: Final = ("RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED")
+EVENTS: Final = ("RUNNABLE", "RUNNING", "SUCCEEDED")
 _S3_GETS: Final = {"s3.GetObject", "s3.HeadObject"}
 _S3_PUTS: Final = {"s3.PutObject", "s3.CopyObject", "s3.ListObjectsV2"}
 

@@ -24,8 +24,8 @@ from chalicelib.core.errors import InvalidRequest, NotFound, StaleRun
 from chalicelib.core.plans.plan import Plan
 from chalicelib.core.run import Run, RunRecord, RunState
 from chalicelib.local.database import Database, to_optional_text, to_text
-from chalicelib.recent import Recent
 from chalicelib.ports import RunPage
+from chalicelib.recent import Recent
 
 _RUN = "SELECT body, plan_digest FROM runs WHERE id = ?"
 _PLAN = "SELECT body FROM plans WHERE run_id = ? AND digest = ?"
