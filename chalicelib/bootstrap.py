@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import settings as environment
 from chalicelib.core.errors import Misconfigured
+from chalicelib.file_ports import Contents
 from chalicelib.ports import Carrier, Claims, ObjectStore, Ports
 from chalicelib.settings import Settings
+from chalicelib.work_ports import WorkPorts
 
 if TYPE_CHECKING:  # the Lambda never imports the embedded home
     from chalicelib.aws.handler_ports import HandlerPorts
@@ -64,6 +66,25 @@ def ports() -> Ports:
     if told.table or told.in_lambda:
         return aws_home().ports
     return home().ports
+
+
+def contents() -> Contents:
+    """Return what hands out the bytes of runs' files. Raises Misconfigured."""
+    told = settings()
+    if told.table or told.in_lambda:
+        return aws_home().contents
+    from chalicelib.local.contents import LocalContents  # noqa: PLC0415 -- the same
+    from chalicelib.local.object_store import LocalObjectStore  # noqa: PLC0415 -- the same
+
+    return LocalContents(LocalObjectStore(home().root))
+
+
+def work_ports() -> WorkPorts:
+    """Return the work queue's ports of this process. Raises Misconfigured."""
+    told = settings()
+    if told.table or told.in_lambda:
+        return aws_home().works
+    return home().works
 
 
 def worker_ports() -> WorkerPorts:

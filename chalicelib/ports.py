@@ -52,8 +52,21 @@ class RunStore(Protocol):
         state: RunState | None = None,
         cursor: str | None = None,
         limit: int = 50,
+        created_before: datetime | None = None,
     ) -> RunPage:
-        """Return a page, newest first. Raises InvalidRequest for a cursor that is not ours."""
+        """Return a page, newest first. Raises InvalidRequest for a cursor that is not ours.
+
+        ``created_before`` is where the list begins; what is younger is not even looked at.
+        """
+        ...
+
+    def delete(self, run_id: str) -> None:
+        """Remove a run, its plan and whatever else is kept of it; nothing happens if it is gone.
+
+        Raises Conflict unless it has ended and settled, StaleRun when somebody saved it just now.
+        A deletion that broke off leaves a run that loads as a Conflict and is on no list; the
+        repeat ends it. Afterwards the id can be used for another run.
+        """
         ...
 
     def due(self, now: datetime, limit: int = 100, skip: Collection[str] = ()) -> tuple[str, ...]:

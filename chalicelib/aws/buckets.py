@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 from obstore.exceptions import BaseError
@@ -25,10 +25,16 @@ from chalicelib.aws.client_errors import is_no, translated
 from chalicelib.aws.s3_access import S3Access
 from chalicelib.core.errors import NotFound, Unavailable
 
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
 OWNER_HEADER: Final = "x-amz-expected-bucket-owner"
 _TIMEOUT: Final = timedelta(minutes=5)
 """For a whole request; the largest part is 512 MiB."""
 _SILENCE: Final = timedelta(seconds=60)
+RETRIES: RetryConfig = {"max_retries": 10, "retry_timeout": timedelta(minutes=3)}
+"""What obstore does by itself: of a request that got no answer, a broken one or a 5xx; between
+them 0.1 to 15 s, twice as much each time."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _STATUS: Final = re.compile(r"status code: (\d{3})")
@@ -63,6 +69,7 @@ class Buckets:
             endpoint=self.access.endpoint,
             region=self.access.region,
             credential_provider=self.access.credential,  # type: ignore[arg-type]
+            retry_config=RETRIES,
             client_options={
                 "allow_http": True,  # said by whoever gives an endpoint that begins with http:
                 "connect_timeout": timedelta(seconds=10),

@@ -95,7 +95,7 @@ class S3Carrier:
                 case True, True:
                     pass_on(self._boto().copy(source, destination, crew.check))
                 case True, False if is_plain(parse_object(source).key):
-                    downloads.download(source, destination, temporary, crew.check, pass_on)
+                    downloads.download(transfer, temporary, crew.check, pass_on)
                 case True, False:
                     pass_on(self._boto().download(source, destination))
                 case _ if is_plain(parse_object(destination).key):

@@ -63,6 +63,23 @@ class Clients:
         """Return the one that may submit jobs, for it sends each request once."""
         return _Lazy(lambda: self._kept("submitting", lambda: submitting_client(self._region)))
 
+    def presigning(self) -> Any:
+        """Return the S3 client that only signs links, and calls nothing.
+
+        Left to itself botocore signs them with version 2 in old regions, which buckets made since
+        2020 do not take, and for a host that redirects, which ends the signature. It is not
+        prepared: whoever follows a link sends no header of ours.
+        """
+        return _Lazy(self._presigning)
+
+    def _presigning(self) -> Any:
+        with self._lock:
+            if "presigning" not in self._made:
+                own = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+                config = self._config.merge(own)
+                self._made["presigning"] = self._new("s3", config)
+            return self._made["presigning"]
+
     def close(self) -> None:
         """Close the connections of those that were made; they can be used again all the same."""
         for client in self._made.values():
@@ -75,9 +92,12 @@ class Clients:
             return self._made[name]
 
     def _make(self, service: str) -> Any:
+        return self._new(service, self._config)
+
+    def _new(self, service: str, config: Config) -> Any:
         if self._session is None:
             self._session = boto3.session.Session(region_name=self._region)
-        return self._session.client(service, config=self._config)
+        return self._session.client(service, config=config)
 
 
 class _Lazy:

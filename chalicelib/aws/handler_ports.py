@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from chalicelib.aws.batch_jobs import BatchJobRunner
+from chalicelib.aws.bucket_owners import expecting
 from chalicelib.aws.buckets import Buckets
 from chalicelib.aws.carrier import S3Carrier
 from chalicelib.aws.clients import Clients
@@ -26,6 +27,8 @@ from chalicelib.settings import Settings
 
 AwsEnvironment = tuple[tuple[str, str], ...]
 """The AWS_ variables, as a key."""
+BucketOwners = tuple[tuple[str, str], ...]
+"""Bucket and account, as a key."""
 
 
 class HandlerPorts(NamedTuple):
@@ -40,7 +43,9 @@ class HandlerPorts(NamedTuple):
 
 def open_handler_ports(settings: Settings, aws_environment: AwsEnvironment) -> HandlerPorts:
     """Return the ports that these settings and AWS variables mean."""
-    clients = _clients(settings.site.aws_region, aws_environment)
+    site = settings.site
+    owners = tuple(sorted(site.bucket_owners.items()))
+    clients = _clients(site.aws_region, aws_environment, owners)
     known = settings.file_systems.model_dump_json() if settings.file_systems else ""
 
     def facilities() -> Facilities:
@@ -63,10 +68,10 @@ def open_handler_ports(settings: Settings, aws_environment: AwsEnvironment) -> H
         )
 
     return HandlerPorts(
-        lambda: _carrier(settings.site.aws_region, aws_environment),
+        lambda: _carrier(site.aws_region, aws_environment, owners),
         facilities,
         jobs,
-        lambda: _own_volumes(settings.site.aws_region, aws_environment, known),
+        lambda: _own_volumes(site.aws_region, aws_environment, known),
     )
 
 
@@ -92,11 +97,12 @@ def _own_volumes(
 
 
 @lru_cache(maxsize=2)
-def _clients(region: str, _aws_environment: AwsEnvironment) -> Clients:
-    return Clients(region, is_patient=True)
+def _clients(region: str, _aws_environment: AwsEnvironment, owners: BucketOwners = ()) -> Clients:
+    return Clients(region, is_patient=True, prepare=expecting(dict(owners)))
 
 
 @lru_cache(maxsize=2)
-def _carrier(region: str, aws_environment: AwsEnvironment) -> S3Carrier:
-    clients = _clients(region, aws_environment)
-    return S3Carrier(Buckets(find_access(region)), lambda: clients.get("s3"))
+def _carrier(region: str, aws_environment: AwsEnvironment, owners: BucketOwners) -> S3Carrier:
+    clients = _clients(region, aws_environment, owners)
+    buckets = Buckets(find_access(region), dict(owners))
+    return S3Carrier(buckets, lambda: clients.get("s3"))

@@ -6,16 +6,20 @@ is told in its environment, for it runs the same code with a role of its own.
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from chalicelib import engine, intake
 from chalicelib.aws.batch_jobs import BatchJobRunner
+from chalicelib.aws.bucket_owners import expecting
 from chalicelib.aws.claims import DynamoClaims
 from chalicelib.aws.clients import Clients
+from chalicelib.aws.contents import S3Contents
 from chalicelib.aws.dead_letters import Origins, SqsDeadLetters
 from chalicelib.aws.dropped_files import DroppedFiles
 from chalicelib.aws.facilities import AwsFacilities
@@ -30,6 +34,8 @@ from chalicelib.aws.run_store import DynamoRunStore
 from chalicelib.aws.submissions import Submissions, answer, each
 from chalicelib.aws.table import Table
 from chalicelib.aws.timers import SqsTimers
+from chalicelib.aws.work_recounts import recount_due
+from chalicelib.aws.work_store import open_work_ports
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.job_names import UID_CHARACTERS, UID_LETTERS
 from chalicelib.core.site import Site
@@ -52,7 +58,10 @@ class AwsHome:
     ) -> None:
         submissions_queue = _queue(clients, settings.submissions_queue_url)
         bucket = RequestBucket(clients.get("s3"), settings.site.requests_bucket)
+        table = Table(clients.get("dynamodb"), settings.table)
         self.ports = ports
+        self.contents = S3Contents(clients.get("s3"), clients.presigning())
+        self.works = open_work_ports(table, ports.objects, settings.site.scratch_bucket)
         self._parts = RequestParts(ports, bucket, submissions_queue, intake.submit)
         self._files = DroppedFiles(ports, bucket, self._parts.split, intake.submit)
         self._submissions = Submissions(ports, submissions_queue, dead_letters, intake.submit)
@@ -83,12 +92,18 @@ class AwsHome:
         )
 
     def sweep(self) -> dict[str, int]:
-        """Look at what is due, and for request files that were missed; return how many."""
-        try:
-            runs = engine.sweep(self.ports, limit=SWEPT_RUNS)
-        finally:  # what ails the runs must not keep request files waiting
-            files = self._files.sweep()
-        return {"runs": runs, "request_files": files}
+        """Look at what is due, and for request files that were missed; return how many.
+
+        A few pipelines of the work queue are counted again, too.
+        """
+        with ExitStack() as parts:  # what ails one of them must not keep the others waiting
+            told = {"runs": 0, "request_files": 0, "recounted": 0}
+            parts.callback(
+                lambda: told.update(recounted=recount_due(self.works, self.ports.clock()))
+            )
+            parts.callback(lambda: told.update(request_files=self._files.sweep()))
+            told["runs"] = engine.sweep(self.ports, limit=SWEPT_RUNS)
+        return told
 
     def _take_in(self, message: Message) -> None:
         part = read_part(message)
@@ -109,7 +124,9 @@ def open_home(
     settings: Settings, clients: Clients | None = None, clock: Clock | None = None
 ) -> AwsHome:
     """Return the home whose state is in ``settings.table``. Nothing is asked of AWS."""
-    clients, clock = clients or Clients(settings.site.aws_region), clock or _utc_now
+    owners = settings.site.bucket_owners
+    clients = clients or Clients(settings.site.aws_region, prepare=expecting(owners))
+    clock = clock or _utc_now
     dead_letters = _dead_letters(settings, clients, clock)
     ports = _ports(settings, clients, clock, dead_letters)
     return AwsHome(settings, clients, ports, dead_letters)
@@ -117,7 +134,8 @@ def open_home(
 
 def open_worker_home(settings: Settings) -> tuple[ObjectStore, Claims]:
     """Return what a worker job needs."""
-    clients = Clients(settings.site.aws_region, is_patient=True)
+    site = settings.site
+    clients = Clients(site.aws_region, is_patient=True, prepare=expecting(site.bucket_owners))
     table = Table(clients.get("dynamodb"), settings.table)
     return S3ObjectStore(clients.get("s3")), DynamoClaims(table, _utc_now)
 
@@ -166,6 +184,8 @@ def _site(settings: Settings) -> Site:
         "FALSEWORK_SCRATCH_BUCKET": site.scratch_bucket,
         "FALSEWORK_REQUESTS_BUCKET": site.requests_bucket,
     }
+    if site.bucket_owners:
+        ours["FALSEWORK_BUCKET_OWNERS"] = json.dumps(site.bucket_owners, sort_keys=True)
     return site.model_copy(update={"worker_environment": {**ours, **site.worker_environment}})
 
 

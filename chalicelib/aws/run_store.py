@@ -17,7 +17,7 @@ from functools import partial
 from typing import Final
 
 from chalicelib.aws.expressions import Item
-from chalicelib.aws.run_indexes import day_of
+from chalicelib.aws.run_indexes import day_of, sort_text
 from chalicelib.aws.run_items import (
     Packed,
     keys_beside,
@@ -36,6 +36,7 @@ from chalicelib.aws.run_lists import (
     read_cursor,
     write_cursor,
 )
+from chalicelib.aws.run_removal import is_marked, refuse_marked, remove_run
 from chalicelib.aws.table import ConditionFailed, Key, Table
 from chalicelib.core.errors import NotFound, StaleRun
 from chalicelib.core.plans.plan import Plan
@@ -66,6 +67,7 @@ class DynamoRunStore:
         item = self._table.get(run_key(run_id))
         if item is None:
             raise NotFound(f"there is no run {run_id!r}")
+        refuse_marked(run_id, item)
         plan_key = Key(item["pk"], item["plan"])
         plan = self._plans.get(plan_key)
         wanted = keys_beside(item) if plan else [plan_key, *keys_beside(item)]
@@ -98,10 +100,13 @@ class DynamoRunStore:
         state: RunState | None = None,
         cursor: str | None = None,
         limit: int = 50,
+        created_before: datetime | None = None,
     ) -> RunPage:
         """Return a page, newest first; it may be short, or empty, and have a cursor."""
         wanted = Filter(group, state)
         place = None if cursor is None else read_cursor(cursor, wanted)
+        if created_before is not None:
+            place = min(sort_text(created_before), place or "9999")
         page = find_page(self._table, wanted, place, page_size(limit))
         following = None if page.place is None else write_cursor(page.place, wanted)
         items = self._table.get_many(page.keys)
@@ -113,6 +118,10 @@ class DynamoRunStore:
         """Return ids of unsettled runs whose time has come, earliest first."""
         keys = find_due(self._table, now, limit, {run_key(run_id) for run_id in skip})
         return tuple(key.pk.removeprefix("run#") for key in keys)
+
+    def delete(self, run_id: str) -> None:
+        """Remove the run's items and what overflowed them. Raises Conflict, StaleRun."""
+        remove_run(run_id, self._table, self._objects, self._bucket)
 
     def _records(self, items: Sequence[Item]) -> tuple[RunRecord, ...]:
         beside = self._table.get_many(key for item in items for key in keys_beside(item))
@@ -162,4 +171,5 @@ class DynamoRunStore:
 
 
 def _is(item: Item, wanted: Filter) -> bool:
-    return wanted.group in (None, item["group"]) and wanted.state in (None, item["state"])
+    is_wanted = wanted.group in (None, item["group"]) and wanted.state in (None, item["state"])
+    return is_wanted and not is_marked(item)

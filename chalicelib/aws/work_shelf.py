@@ -98,11 +98,15 @@ class DynamoShelf:
             for pipeline in self._counts.pipelines()
         }
 
-    def recount(self) -> bool:
+    def pipelines(self) -> list[str]:
+        """Return every pipeline that there ever was."""
+        return self._counts.pipelines()
+
+    def recount(self, pipelines: Iterable[str] | None = None) -> bool:
         """Put the counters right; False where something changed meanwhile, and they may be off."""
         done = [
             self._counts.recount(pipeline, partial(self._count, pipeline, scope=Scope()))
-            for pipeline in self._counts.pipelines()
+            for pipeline in (self.pipelines() if pipelines is None else pipelines)
         ]
         return all(done)
 

@@ -127,6 +127,8 @@ class CancelRequested(Noun):
 
     run_id: str
     at: AwareDatetime
+    reason: str | None = None
+    """In his words, if he gave any."""
 
 
 class ResumeRequested(Noun):

@@ -37,7 +37,7 @@ _REACTIONS: Final[dict[type[FalseworkError], _Reaction]] = {
     Forbidden: _Reaction(HTTPStatus.FORBIDDEN, "The site does not allow this"),
     InvalidRequest: _Reaction(HTTPStatus.BAD_REQUEST, "The request is not valid"),
     NotFound: _Reaction(HTTPStatus.NOT_FOUND, "There is no such thing"),
-    Conflict: _Reaction(HTTPStatus.CONFLICT, "The run cannot take this now"),
+    Conflict: _Reaction(HTTPStatus.CONFLICT, "This cannot be taken now"),
     Refused: _Reaction(HTTPStatus.UNPROCESSABLE_ENTITY, "The backend refuses this"),
     StaleRun: _Reaction(HTTPStatus.SERVICE_UNAVAILABLE, "Others are changing this run"),
     Unavailable: _Reaction(HTTPStatus.SERVICE_UNAVAILABLE, "The backend does not answer"),

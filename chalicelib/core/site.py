@@ -12,10 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from chalicelib.core.data_sync.batch_requests import BATCH_BYTES
 from chalicelib.core.data_sync.path_requests import OutdatedDataPathScannerRequest
+from chalicelib.core.flowserv.results import ResultSchema
 from chalicelib.core.noun import Noun
 
 EnvBase = Annotated[str, StringConstraints(pattern=r"^(dev|test|prod)(-\w+)?$")]
 """The deployment's stage, ``dev`` or ``dev-somebody``: the first word of every Batch name."""
+
+
+AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 
 
 class FileSystem(BaseModel):
@@ -97,6 +101,8 @@ class Site(Noun):
     """Where documents that pass between the engine and its workers are kept."""
     requests_bucket: str = "requests"
     """Where request files are dropped under ``requests/`` and receipts appear."""
+    bucket_owners: dict[str, AccountId] = {}
+    """Bucket → the account that it has to be in; nothing is read from or written to another's."""
 
     worker_mounts: dict[str, str] = {}
     """File system id → where workers see it without a volume. The embedded home says so; on AWS
@@ -112,6 +118,8 @@ class Site(Noun):
     """What one job may have to copy: a sync, a stage-in or a stage-out of more is divided."""
     file_system_cleanups: tuple[OutdatedDataPathScannerRequest, ...] = ()
     """What is cleaned up each day: scanner requests, as ``POST /file-system-cleanups`` takes."""
+    result_schemas: dict[str, ResultSchema] = {}
+    """Group → how the results of its runs are read and ranked."""
 
     submit_grace_seconds: int = Field(default=960, ge=1)
     """How long after an intent nobody submits again: more than the Lambda timeout plus 60 s."""

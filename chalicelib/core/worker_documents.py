@@ -63,6 +63,9 @@ class StageOutOrder(Noun):
     mounts: tuple[MountedVolume, ...]
     root: str
     syncs: tuple[ParameterSync, ...] = ()
+    batches_prefix: str = ""
+    """As in StageInOrder."""
+    batch_bytes: int = BATCH_BYTES
 
 
 class CleanUpOrder(Noun):
@@ -74,6 +77,8 @@ class CleanUpOrder(Noun):
     """``fs-…:/path`` each, in the order of the request."""
     outputs: tuple[str, ...] = ()
     """Kept where the worker is told that they have not been saved (``--keep-outputs``)."""
+    shared_inputs: tuple[str, ...] = ()
+    """Where inputs lie that other runs may use: this one says that it does not any more."""
 
 
 class HandlerOrder(Noun):

@@ -30,8 +30,10 @@ from chalicelib.local.pump import Pump
 from chalicelib.local.run_store import LocalRunStore
 from chalicelib.local.sandbox import Mode, Sandbox
 from chalicelib.local.timers import LocalTimers
+from chalicelib.local.work_store import open_work_ports
 from chalicelib.ports import Ports
 from chalicelib.settings import HostEnvironment, Settings
+from chalicelib.work_ports import WorkPorts
 
 OWN_SITE: Final = {
     "writes_file_systems": True,
@@ -64,6 +66,7 @@ class Home(NamedTuple):
     mode: Mode
     """How the user's jobs run."""
     carrier: LocalCarrier
+    works: WorkPorts
 
     @property
     def is_sandboxed(self) -> bool:
@@ -106,7 +109,15 @@ def open_home(settings: Settings, host: HostEnvironment, *, width: int | None = 
         mounts=settings.mounts,
     )
     return Home(
-        root, ports, database, jobs, timers, EngineLock(root), sandbox.mode, LocalCarrier(objects)
+        root=root,
+        ports=ports,
+        database=database,
+        jobs=jobs,
+        timers=timers,
+        lock=EngineLock(root),
+        mode=sandbox.mode,
+        carrier=LocalCarrier(objects),
+        works=open_work_ports(database),
     )
 
 

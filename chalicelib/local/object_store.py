@@ -91,6 +91,10 @@ class LocalObjectStore:
             if folder == bucket or not _is_removed(folder):
                 return
 
+    def path_of(self, uri: str) -> Path:
+        """Return the object's file, be it there or not. Raises InvalidRequest."""
+        return self._path(parse_object(uri))
+
     def _place(self, uri: str, place: Callable[[Path], None]) -> None:
         path = self._path(parse_object(uri))
         with _writing(uri):

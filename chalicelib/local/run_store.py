@@ -21,6 +21,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from chalicelib.core.errors import InvalidRequest, NotFound, StaleRun
+from chalicelib.core.flowserv.states import check_deletable
 from chalicelib.core.plans.plan import Plan
 from chalicelib.core.run import Run, RunRecord, RunState
 from chalicelib.local.database import Database, to_optional_text, to_text
@@ -85,9 +86,14 @@ class LocalRunStore:
         state: RunState | None = None,
         cursor: str | None = None,
         limit: int = 50,
+        created_before: datetime | None = None,
     ) -> RunPage:
         """Return a page, newest first."""
-        wanted = [("grp = ?", group), ("state = ?", state and state.value)]
+        wanted = [
+            ("grp = ?", group),
+            ("state = ?", state and state.value),
+            ("created_at < ?", to_optional_text(created_before)),
+        ]
         conditions = [(text, value) for text, value in wanted if value is not None]
         where = [text for text, _ in conditions]
         values = [value for _, value in conditions]
@@ -115,6 +121,17 @@ class LocalRunStore:
             ).fetchall()
         wanted = (row["id"] for row in rows if row["id"] not in skipped)
         return tuple(islice(wanted, limit))
+
+    def delete(self, run_id: str) -> None:
+        """Remove the rows of a settled run, in one transaction. Raises Conflict."""
+        with self._database.writing() as connection:
+            row = connection.execute(_RUN, (run_id,)).fetchone()
+            if row is None:
+                return
+            run = RunRecord.model_validate_json(row["body"])
+            check_deletable(run.id, run.state, is_settled=run.settled_at is not None)
+            connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+            connection.execute("DELETE FROM plans WHERE run_id = ?", (run_id,))
 
     def _plan(self, run_id: str, digest: str) -> Plan:
         plan = self._plans.get(digest)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from chalicelib.core.errors import NotFound, StaleRun
+from chalicelib.core.flowserv.states import check_deletable
 from chalicelib.core.limits import S3_KEY_BYTES
 from chalicelib.core.run import JobState, Run, RunState
 from chalicelib.ports import Claim, ObjectInfo, RunPage
@@ -63,13 +64,24 @@ class StrictRunStore:
         state: RunState | None = None,
         cursor: str | None = None,
         limit: int = 50,
+        created_before: datetime | None = None,
     ) -> RunPage:
         """Return a page, newest first; the cursor is the number of runs already seen."""
-        runs = sorted(self.runs.values(), key=lambda run: run.created_at, reverse=True)
+        every = (
+            r for r in self.runs.values() if not created_before or r.created_at < created_before
+        )
+        runs = sorted(every, key=lambda run: run.created_at, reverse=True)
         kept = [r for r in runs if group in {None, r.group} and state in {None, r.state}]
         start = int(cursor or 0)
         is_more = len(kept) > start + limit
         return RunPage(tuple(kept[start : start + limit]), str(start + limit) if is_more else None)
+
+    def delete(self, run_id: str) -> None:
+        """Remove a settled run. Raises Conflict."""
+        run = self.runs.get(run_id)
+        if run is not None:
+            check_deletable(run_id, run.state, is_settled=run.settled_at is not None)
+            del self.runs[run_id]
 
     def due(self, now: datetime, limit: int = 100, skip: Collection[str] = ()) -> tuple[str, ...]:
         """Return what the index says, which may be what it said a minute ago."""

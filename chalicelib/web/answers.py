@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from chalice.app import Request, Response
 
-from chalicelib.core.json_text import read_object
+from chalicelib.core.json_text import read_object, read_value
 from chalicelib.core.run import Run
 from chalicelib.core.view import run_view
 
@@ -18,8 +18,12 @@ def document_of(request: Request) -> dict[str, Any]:
     Chalice's own ``json_body`` ignores bodies without a content type and calls every mistake
     "Error Parsing JSON".
     """
-    body = request.raw_body
-    return read_object(body.encode() if isinstance(body, str) else body)
+    return read_object(_content(request))
+
+
+def value_of(request: Request) -> object:
+    """Return whatever JSON the body is: lists too. Raises as ``document_of``."""
+    return read_value(_content(request))
 
 
 def json_answer(body: object, status: int = 200, **headers: str) -> Response:
@@ -37,3 +41,8 @@ def submitted(run: Run) -> Response:
         resume = f'<{location}/resume>; rel="resume"'
         return json_answer(run_view(run), 200, Location=location, Link=resume)
     return json_answer(run_view(run), 202, Location=location)
+
+
+def _content(request: Request) -> bytes:
+    body = request.raw_body
+    return body.encode() if isinstance(body, str) else body

@@ -11,17 +11,36 @@ from __future__ import annotations
 import copy
 import threading
 from functools import cache
+from typing import Final
 
 from chalice.app import Chalice, IAMAuthorizer, Request
 
 from chalicelib.web import (
+    bucket_routes,
     dead_letter_routes,
     demand_routes,
     file_routes,
+    flowserv_routes,
     health_routes,
+    result_routes,
+    run_files_routes,
     run_routes,
 )
 from chalicelib.web.problems import as_problems
+
+ROUTES: Final = (
+    demand_routes,
+    file_routes,
+    run_routes,
+    run_files_routes,
+    flowserv_routes,
+    bucket_routes,
+    result_routes,
+    dead_letter_routes,
+    health_routes,
+)
+OPEN: Final = {("/buckets/version", "HEAD"), ("/results-api/version", "HEAD")}
+"""What ``workflow`` clients ask without any proof of who they are, to find the server."""
 
 
 class _Current(threading.local):
@@ -53,7 +72,7 @@ def rest_app() -> Api:
     """
     app = Api("falsework", configure_logs=False, env={})
     app.register_middleware(as_problems, "http")
-    for module in (demand_routes, file_routes, run_routes, dead_letter_routes, health_routes):
+    for module in ROUTES:
         app.register_blueprint(module.routes)
     return app
 
@@ -61,13 +80,15 @@ def rest_app() -> Api:
 def deployed_app() -> Api:
     """Return an application for API Gateway: the same routes, each for signed callers only.
 
-    Every route there is gets the authorizer here, so that none can be forgotten. The routes of
-    ``rest_app`` stay as they are, for Chalice's local gateway cannot check a signature.
+    Every route there is gets the authorizer here, so that none can be forgotten; those
+    in ``OPEN`` tell nothing. The routes of ``rest_app`` stay as they are, for Chalice's local
+    gateway cannot check a signature.
     """
     app = Api("falsework", configure_logs=False, env={})
     app.register_middleware(as_problems, "http")
     for path, methods in rest_app().routes.items():
         for method, entry in methods.items():
             app.routes[path][method] = copy.copy(entry)
-            app.routes[path][method].authorizer = IAMAuthorizer()
+            if (path, method) not in OPEN:
+                app.routes[path][method].authorizer = IAMAuthorizer()
     return app

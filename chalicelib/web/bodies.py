@@ -15,6 +15,12 @@ Body = TypeVar("Body", bound=Noun)
 Generation = Annotated[int, Field(strict=True, ge=1)]
 
 
+class CancelBody(Noun):
+    """The body of flowserv's ``PUT /runs/{id}``, where there is one."""
+
+    reason: str
+
+
 class ResumeBody(Noun):
     """The body of ``POST /runs/{id}/resume``; none at all is one without a generation."""
 

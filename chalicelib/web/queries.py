@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import re
+from typing import Any, Final, TypeVar
 
 from chalice.app import MultiDict, Request
-from pydantic import Field, field_validator
+from pydantic import AwareDatetime, Field, field_validator
 
 from chalicelib.core.documents import parse_document
 from chalicelib.core.errors import InvalidRequest
@@ -13,6 +14,9 @@ from chalicelib.core.noun import Noun
 from chalicelib.core.run import RunState
 
 Query = TypeVar("Query", bound=Noun)
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_YES: Final = {"true", "1"}
+_NO: Final = {"false", "0"}
 
 
 class RunQuery(Noun):
@@ -22,6 +26,8 @@ class RunQuery(Noun):
     group: str | None = Field(default=None, min_length=1)
     cursor: str | None = Field(default=None, min_length=1)
     limit: int = Field(default=50, ge=1, le=100)
+    created_before: AwareDatetime | None = None
+    """Only obsolete runs: see ``run_manager.ageing``."""
 
     @field_validator("state", mode="before")
     @classmethod
@@ -32,6 +38,28 @@ class RunQuery(Noun):
                 f"there is no state {value!r:.100}", value=value, mend=f"give one of {states}"
             )
         return value
+
+    @field_validator("created_before", mode="before")
+    @classmethod
+    def _take_days(cls, value: Any) -> Any:
+        """A day begins at midnight, UTC; a plus that was not escaped has become a blank."""
+        if not isinstance(value, str):
+            return value
+        return f"{value}T00:00:00Z" if _DAY.fullmatch(value) else value.replace(" ", "+")
+
+
+class GroupQuery(Noun):
+    """The query of ``GET /groups/{g}/runs``."""
+
+    state: RunState | None = None
+    cursor: str | None = Field(default=None, min_length=1)
+    limit: int = Field(default=50, ge=1, le=100)
+
+
+class FileQuery(Noun):
+    """The query of ``GET /runs/{id}/files``."""
+
+    key: str | None = None
 
 
 class LogQuery(Noun):
@@ -55,3 +83,23 @@ def query_of(request: Request, model: type[Query]) -> Query:
             raise InvalidRequest(f"{name} is given twice", field=name, mend="give it once")
         given[name] = values[0]
     return parse_document(model, given)
+
+
+def values_of(request: Request) -> dict[str, list[str]]:
+    """Return everything behind the question mark, each name with all of its values."""
+    query = request.query_params or MultiDict(None)
+    return {name: query.getlist(name) for name in query}
+
+
+def is_asked_for(request: Request, name: str) -> bool:
+    """Tell whether the switch is on. Raises InvalidRequest for what is neither yes nor no.
+
+    The ``workflow`` client spells it as Python does and sends it twice; any yes counts.
+    """
+    words = [value.lower() for value in values_of(request).get(name, [])]
+    for word in words:
+        if word not in _YES | _NO:
+            raise InvalidRequest(
+                f"{name} is neither yes nor no", field=name, value=word, mend="give True or False"
+            )
+    return not _YES.isdisjoint(words)

@@ -11,6 +11,7 @@ from chalicelib.core.errors import Unavailable
 from chalicelib.core.events import CancelRequested, ResumeRequested, RollbackRequested
 from chalicelib.core.view import run_view, stages_view
 from chalicelib.core.why import why
+from chalicelib.run_manager import ageing
 from chalicelib.web.answers import json_answer
 from chalicelib.web.bodies import ResumeBody, RollbackBody, body_of
 from chalicelib.web.problems import answered
@@ -23,11 +24,19 @@ routes: Final = Blueprint(__name__)
 @routes.route("/runs", methods=["GET"])
 @answered
 def list_runs() -> Response:
-    """Answer a page of runs, newest first: ``{"runs": […], "next_cursor": …}``."""
+    """Answer a page of runs, newest first: ``{"runs": […], "next_cursor": …}``.
+
+    With ``created_before`` only those that ``DELETE /runs`` would delete: the obsolete ones.
+    """
     query = query_of(routes.current_request, RunQuery)
-    page = bootstrap.ports().runs.list(
-        state=query.state, group=query.group, cursor=query.cursor, limit=query.limit
-    )
+    if query.created_before is not None:
+        before = query.created_before
+        wanted = ageing.Wanted(before, query.state, query.group, query.cursor, query.limit)
+        page = ageing.list_obsolete(wanted, bootstrap.ports())
+    else:
+        page = bootstrap.ports().runs.list(
+            state=query.state, group=query.group, cursor=query.cursor, limit=query.limit
+        )
     return json_answer(
         {"runs": [run_view(run) for run in page.runs], "next_cursor": page.next_cursor}
     )

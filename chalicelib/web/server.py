@@ -14,10 +14,12 @@ import socket
 import socketserver
 import sys
 import time
+from collections.abc import Iterable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
+from chalicelib.core.errors import FalseworkError
 from chalicelib.web.gateway import Answer, Gateway, problem_answer
 from chalicelib.web.guards import refusal_of
 
@@ -119,8 +121,13 @@ class Handler(BaseHTTPRequestHandler):
         if len(body) < length:  # the client hung up
             self.close_connection = True
             return
-        method = "GET" if self.command == "HEAD" else self.command
-        self._send(self.server.gateway.request(method, self.path, dict(self.headers), body))
+        gateway = self.server.gateway
+        headers = dict(self.headers)
+        answer = gateway.request(self.command, self.path, headers, body, is_streaming=True)
+        if answer.chunks is None:
+            self._send(answer)
+        else:
+            self._send_chunks(answer, answer.chunks)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
 
@@ -146,6 +153,34 @@ class Handler(BaseHTTPRequestHandler):
         if is_last:
             self._linger()
 
+    def _send_chunks(self, answer: Answer, chunks: Iterable[bytes]) -> None:
+        """Send what is not in memory. Where it breaks off the client sees that the end is missing:
+        bytes of the announced length, or the last chunk of HTTP/1.1."""
+        self.connection.settimeout(self.server.request_seconds)
+        is_chunked = answer.size_bytes is None and self.request_version == "HTTP/1.1"
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if answer.size_bytes is not None:
+            self.send_header("Content-Length", str(answer.size_bytes))
+        elif is_chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Connection", "close")
+            self.close_connection = True
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        try:
+            for chunk in chunks:
+                self.wfile.write(_framed(chunk) if is_chunked else chunk)
+        except FalseworkError:
+            self.close_connection = True
+            _LOG.warning("a download broke off", exc_info=True)
+        else:
+            if is_chunked:
+                self.wfile.write(_framed(b""))
+
     def _linger(self) -> None:
         """Take what the client still sends: closing at once would reset the connection and tear
         the answer from its hands."""
@@ -157,6 +192,10 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_WR)
             while left > 0 and (got := len(self.rfile.read(64 * 1024))):
                 left -= got
+
+
+def _framed(chunk: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(chunk), chunk)
 
 
 class _DeadlineReader(io.RawIOBase):

@@ -109,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     words.add_parser("sync", help="carry out a data sync, or divide it into batches")
     words.add_parser("sync-batch", help="do one batch of a data sync")
     words.add_parser("stage-in-batch", help="do one batch of a stage-in")
+    words.add_parser("stage-out-batch", help="do one batch of a stage-out")
     words.add_parser("handle", help="see to data paths: statistics, lists, scans, removal")
     words.add_parser("lambda", help="call the handler that the environment names")
     return parser

@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from pydantic import JsonValue
@@ -24,10 +24,10 @@ from pydantic import JsonValue
 from chalicelib.core.errors import InvalidRequest, NotFound, Refused
 from chalicelib.core.worker_documents import Outcome
 from chalicelib.ports import Claims, ObjectStore
-from chalicelib.settings import WorkerSettings
 from chalicelib.worker.claim import holds_claim
 from chalicelib.worker.problems import sentence
 from chalicelib.worker.transfers import say
+from chalicelib.worker_settings import WorkerSettings
 
 DONE: Final = 0
 CANNOT_BE_DONE: Final = 1
@@ -49,6 +49,13 @@ class Batches(Protocol):
 def batch_uri(prefix: str, number: int) -> str:
     """Return where a batch is stored."""
     return f"{prefix}request_{number}.json"
+
+
+def documents(objects: ObjectStore, uri: str) -> Iterator[Outcome]:
+    """Yield what the children have written below ``uri``, by number; errors are none of it."""
+    for found in objects.list(uri.rstrip("/")):
+        if found.uri.endswith(".json") and not found.uri.endswith(".error.json"):
+            yield Outcome.model_validate_json(objects.read(found.uri))
 
 
 def work_batch(

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from chalicelib.core.errors import NotFound
 from chalicelib.core.worker_documents import Outcome
 from chalicelib.ports import Claim, Claims, ObjectStore
-from chalicelib.settings import WorkerSettings
 from chalicelib.worker.transfers import say
+from chalicelib.worker_settings import WorkerSettings
 
 
 def holds_claim(claims: Claims, settings: WorkerSettings) -> bool:

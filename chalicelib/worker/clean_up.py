@@ -22,6 +22,7 @@ from chalicelib.core.worker_documents import CleanUpOrder
 from chalicelib.worker.leftovers import leftovers_of, remove_leftovers
 from chalicelib.worker.places import Place, Places
 from chalicelib.worker.removal import remove
+from chalicelib.worker.shared_input import release_shared
 from chalicelib.worker.transfers import say
 
 MOST_LINKS = 40
@@ -35,6 +36,7 @@ def clean_up(order: CleanUpOrder, *, keep_outputs: bool) -> dict[str, JsonValue]
     strictly below a mount; then nothing has been removed.
     """
     places = Places(order.mounts, order.root)
+    release_shared(order.shared_inputs, places)
     kept = _needed(order.outputs, places) if keep_outputs else frozenset()
     size_bytes = 0
     removed: list[JsonValue] = []

@@ -20,6 +20,7 @@ from chalicelib.worker.folders import make_folder_of
 from chalicelib.worker.places import Place
 from chalicelib.worker.transfers import say
 
+LOCK_SUFFIX: Final = ".lock"
 RETRY_SECONDS: Final = 5.0
 TRIES: Final = 4320
 """Six hours in all, as the original waits (section 8.4 of the demand wire format)."""
@@ -27,7 +28,7 @@ TRIES: Final = 4320
 
 def lock_file(place: Place) -> Path:
     """Return ``<destination>.lock``."""
-    return place.path.with_name(f"{place.path.name}.lock")
+    return place.path.with_name(f"{place.path.name}{LOCK_SUFFIX}")
 
 
 @contextmanager

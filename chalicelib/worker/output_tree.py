@@ -27,6 +27,7 @@ class OutputFile(NamedTuple):
     """Relative to the output; for a single file its own name."""
     path: Path
     """Where its content is, without links."""
+    size_bytes: int
 
 
 class Output(NamedTuple):
@@ -47,10 +48,10 @@ def find_output(place: Place, path_filter: PathFilter) -> Output | None:
     if real.is_dir():
         files = tuple(tree.files(real, "", ()))
         return Output(is_folder=True, files=files, left_out=tree.left_out)
-    tree.check_regular(real, place.path.name)
-    if not path_filter.keeps_single(place.path.name):
+    file = tree.file(real, place.path.name)
+    if not path_filter.keeps_single(file.name):
         return Output(is_folder=False, files=(), left_out=1)
-    return Output(is_folder=False, files=(OutputFile(place.path.name, real),), left_out=0)
+    return Output(is_folder=False, files=(file,), left_out=0)
 
 
 class _Tree:
@@ -75,8 +76,7 @@ class _Tree:
                     self._check_circle(real, name, (*above, folder))
                     yield from self.files(real, f"{name}/", (*above, folder))
                 else:
-                    self.check_regular(real, name)
-                    yield OutputFile(name, real)
+                    yield self.file(real, name)
 
     def resolved(self, path: Path, name: str) -> Path:
         """Return the path without links. Raises InvalidRequest if it leads out, or nowhere."""
@@ -88,10 +88,12 @@ class _Tree:
             raise _unfit(name, f"is a symbolic link that leads out of {str(self._bound)!r}")
         return real
 
-    def check_regular(self, real: Path, name: str) -> None:
-        """Raise InvalidRequest for pipes, sockets and devices."""
-        if not stat.S_ISREG(real.lstat().st_mode):
+    def file(self, real: Path, name: str) -> OutputFile:
+        """Return the regular file. Raises InvalidRequest for pipes, sockets and devices."""
+        found = real.lstat()
+        if not stat.S_ISREG(found.st_mode):
             raise _unfit(name, "is neither a file nor a folder")
+        return OutputFile(name, real, found.st_size)
 
     def _leaves_out(self, name: str, path: Path) -> bool:
         """A folder is left out only by its own name: the filter may keep what is in it."""

@@ -51,6 +51,11 @@ class Places:
                 mend="a run needs a folder of its own below the mount",
             )
 
+    @property
+    def run(self) -> str:
+        """The run's id: its root is the folder that bears it."""
+        return self.root.path.name
+
     def find(self, text: str) -> Place:
         """Return the place of a path on any mount. Raises InvalidRequest outside of them all."""
         return self._place(text, self._mount_of(text))

@@ -2,7 +2,8 @@
 
 The inputs are cut and packed as data syncs are, all parameters together. A batch is the same order
 with a part of the syncs, which only copy; the finish is the whole order once more, which copies
-what was missed, deletes what is extra and counts.
+what was missed, deletes what is extra and counts. Inputs that runs share are not cut, for their
+lock is one job's: the finish brings them.
 """
 
 from __future__ import annotations
@@ -17,22 +18,26 @@ from chalicelib.core.data_sync.batching import request_for
 from chalicelib.core.data_sync.partition import Node, cut, pack
 from chalicelib.core.data_sync.requests import PrepareBatchDataSyncRequest
 from chalicelib.core.worker_documents import ParameterSync, StageInOrder
-from chalicelib.ports import ObjectStore
+from chalicelib.ports import Carrier, ObjectStore
 from chalicelib.worker.batch_child import batch_uri
-from chalicelib.worker.fetching import find_source
+from chalicelib.worker.input_sync import files_of_input
+from chalicelib.worker.places import Places
 from chalicelib.worker.problems import problems_of
+from chalicelib.worker.shared_input import is_shared
 from chalicelib.worker.stage_in import stage_in
 from chalicelib.worker.transfers import say
 
 _SYNCS: Final = TypeAdapter(tuple[ParameterSync, ...])
 
 
-def divide(order: StageInOrder, objects: ObjectStore) -> JsonValue:
+def divide(order: StageInOrder, objects: ObjectStore, carrier: Carrier) -> JsonValue:
     """Store the batches and return ``{"batches", "plan"}``; None where one job is enough."""
+    places = Places(order.mounts, order.root)
     nodes = [
         node
         for number, sync in enumerate(order.syncs)
-        for node in _cut(number, sync, order, objects)
+        if not is_shared(sync.request, places)
+        for node in _cut(number, sync, order, carrier)
     ]
     batches = pack(nodes, order.batch_bytes)
     if len(batches) <= 1:
@@ -45,43 +50,44 @@ def divide(order: StageInOrder, objects: ObjectStore) -> JsonValue:
 
 
 def finish(
-    order: StageInOrder, objects: ObjectStore, clock: Callable[[], datetime]
+    order: StageInOrder, carrier: Carrier, clock: Callable[[], datetime]
 ) -> dict[str, JsonValue]:
     """Return what ``stage_in`` does. What was forced has been done; sizes and times say enough."""
-    return stage_in(_with(order, order.syncs, force=False, size_only=True), objects, clock)
+    places = Places(order.mounts, order.root)
+    syncs = [
+        sync if is_shared(sync.request, places) else _with(sync, force=False, size_only=True)
+        for sync in order.syncs
+    ]
+    return stage_in(order.model_copy(update={"syncs": tuple(syncs)}), carrier, clock)
 
 
 class StageInBatches:
     """The batches of a stage-in: each a list of syncs."""
 
     def __init__(
-        self, order: StageInOrder, objects: ObjectStore, clock: Callable[[], datetime]
+        self, order: StageInOrder, carrier: Carrier, clock: Callable[[], datetime]
     ) -> None:
         self.prefix = order.batches_prefix
         self._order = order
-        self._objects = objects
+        self._carrier = carrier
         self._clock = clock
 
     def do(self, number: int, content: bytes) -> JsonValue:
         """Bring the inputs of one batch."""
         syncs = _SYNCS.validate_json(content)
         say(f"batch {number:,}: {len(syncs):,} syncs")
-        order = self._order.model_copy(update={"files": ()})
-        return stage_in(_with(order, syncs, delete=False), self._objects, self._clock)
+        copying = tuple(_with(sync, delete=False) for sync in syncs)
+        order = self._order.model_copy(update={"files": (), "syncs": copying})
+        return stage_in(order, self._carrier, self._clock)
 
 
 def _cut(
-    number: int, sync: ParameterSync, order: StageInOrder, objects: ObjectStore
+    number: int, sync: ParameterSync, order: StageInOrder, carrier: Carrier
 ) -> Iterable[Node]:
     """The nodes of one parameter; its number stands before each path."""
     with problems_of(sync.param):
-        source = find_source(objects, sync.request)
-    found = sorted(source.objects.items()) if source else ()
-    files = (
-        (name if source and source.is_folder else "", info.size_bytes) for name, info in found
-    )
-    for node in cut(files, order.batch_bytes):
-        yield node._replace(path=f"{number:06d}/{node.path}")
+        for node in cut(files_of_input(sync.request, carrier) or (), order.batch_bytes):
+            yield node._replace(path=f"{number:06d}/{node.path}")
 
 
 def _sync_of(node: Node, syncs: tuple[ParameterSync, ...]) -> ParameterSync:
@@ -91,9 +97,5 @@ def _sync_of(node: Node, syncs: tuple[ParameterSync, ...]) -> ParameterSync:
     return ParameterSync(param=sync.param, request=request_for(whole, node._replace(path=path)))
 
 
-def _with(order: StageInOrder, syncs: Iterable[ParameterSync], **changes: bool) -> StageInOrder:
-    changed = tuple(
-        sync.model_copy(update={"request": sync.request.model_copy(update=changes)})
-        for sync in syncs
-    )
-    return order.model_copy(update={"syncs": changed})
+def _with(sync: ParameterSync, **changes: bool) -> ParameterSync:
+    return sync.model_copy(update={"request": sync.request.model_copy(update=changes)})

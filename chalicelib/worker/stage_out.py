@@ -12,8 +12,7 @@ removes it.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -25,17 +24,18 @@ from chalicelib.core.data_sync.destinations import (
     is_bucket_root,
     name_below,
 )
+from chalicelib.core.data_sync.filters import PathFilter
 from chalicelib.core.data_sync.manifest import ManifestFile, manifest_of, manifest_uri
 from chalicelib.core.data_sync.requests import DataSyncRequest
 from chalicelib.core.data_sync.selection import what_to_delete
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.worker_documents import ParameterSync, StageOutOrder
-from chalicelib.ports import ObjectStore
-from chalicelib.worker.fetching import filter_of
+from chalicelib.ports import Carrier
 from chalicelib.worker.output_tree import OutputFile, find_output
 from chalicelib.worker.places import Places
 from chalicelib.worker.problems import problems_of
-from chalicelib.worker.transfers import amount, in_parallel, say
+from chalicelib.worker.transfers import amount, say
+from chalicelib.worker.uploading import Stored, upload
 
 
 class Outgoing(NamedTuple):
@@ -54,28 +54,45 @@ class Outgoing(NamedTuple):
 
 
 def stage_out(
-    order: StageOutOrder, objects: ObjectStore, clock: Callable[[], datetime]
+    order: StageOutOrder,
+    carrier: Carrier,
+    clock: Callable[[], datetime],
+    stored: Mapping[str, Stored] | None = None,
 ) -> dict[str, JsonValue]:
     """Return ``{"outputs": {param: {"uri", "manifest", "files", "bytes"}}}``.
 
-    An output that is missing, and may be, has a null manifest. Raises InvalidRequest.
+    An output that is missing, and may be, has a null manifest. What is in ``stored``, by its URI,
+    and has not changed since is not uploaded again. Raises InvalidRequest.
     """
-    places = Places(order.mounts, order.root)
-    outgoing = [found for sync in order.syncs if (found := _look_at(sync, places))]
-    refuse_shared_destinations(outgoing)
+    outgoing = look_at_all(order)
+    carrier.remove(manifest_uri(each.uri) for each in outgoing)
+    uploaded = {
+        each.param: tuple(
+            ManifestFile(path=file.name, bytes=found.version[0], sha256=found.sha256)
+            for file, found in zip(
+                each.files, upload_all(each, carrier, stored or {}), strict=True
+            )
+        )
+        for each in outgoing
+    }
     for each in outgoing:
-        objects.remove(manifest_uri(each.uri))
-    uploaded = {each.param: _upload_all(each, objects) for each in outgoing}
-    for each in outgoing:
-        _delete_extra(each, outgoing, objects)
+        _delete_extra(each, outgoing, carrier)
     outputs: dict[str, JsonValue] = {
         sync.param: _summary(sync.request.destination_path, None, ()) for sync in order.syncs
     }
     for each in outgoing:
         files = uploaded[each.param]
-        _write_manifest(each, files, order, objects, clock())
+        _write_manifest(each, files, order, carrier, clock())
         outputs[each.param] = _summary(each.uri, manifest_uri(each.uri), files)
     return {"outputs": outputs}
+
+
+def look_at_all(order: StageOutOrder) -> list[Outgoing]:
+    """Return the outputs that are there. Raises InvalidRequest; nothing was touched then."""
+    places = Places(order.mounts, order.root)
+    outgoing = [found for sync in order.syncs if (found := _look_at(sync, places))]
+    refuse_shared_destinations(outgoing)
+    return outgoing
 
 
 def _look_at(sync: ParameterSync, places: Places) -> Outgoing | None:
@@ -88,7 +105,10 @@ def _look_at(sync: ParameterSync, places: Places) -> Outgoing | None:
                 mend="give an s3:// location",
             )
         place = places.find_open(request.source_path)
-        output = find_output(place, filter_of(request))
+        path_filter = PathFilter.of(
+            request.filter_config, request.source_path, request.filter_root
+        )
+        output = find_output(place, path_filter)
         if output is None:
             return _nothing(request, f"the job has not written {str(place.path)!r}")
         if output.left_out and not output.files:
@@ -127,40 +147,22 @@ def refuse_shared_destinations(outgoing: Sequence[Outgoing]) -> None:
                 )
 
 
-def _upload_all(each: Outgoing, objects: ObjectStore) -> tuple[ManifestFile, ...]:
+def upload_all(each: Outgoing, carrier: Carrier, stored: Mapping[str, Stored]) -> list[Stored]:
+    """Upload the files but those that are stored already; return all, in their order."""
     say(f"{each.param}: {each.request.source_path} to {each.uri}")
-
-    def upload(file: OutputFile) -> ManifestFile:
-        return _upload(file, each.key(file), objects)
-
     with problems_of(each.param):
-        files = in_parallel(
-            upload, each.files, threads=each.request.max_concurrency, name=each.param
+        files = upload(
+            [(each.key(file), file) for file in each.files],
+            carrier,
+            stored,
+            label=each.param,
+            concurrency=each.request.max_concurrency,
         )
-    say(f"{each.param}: {amount(len(files), sum(file.bytes for file in files))}")
-    return tuple(files)
+    say(f"{each.param}: {amount(len(files), sum(file.version[0] for file in files))}")
+    return files
 
 
-def _upload(file: OutputFile, uri: str, objects: ObjectStore) -> ManifestFile:
-    before = _version(file)
-    with file.path.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-    objects.upload(file.path, uri)
-    if _version(file) != before:
-        raise InvalidRequest(
-            f"{file.name!r} changed while it was stored",
-            value=file.name,
-            mend="let the command end only when all of its processes have finished writing",
-        )
-    return ManifestFile(path=file.name, bytes=before[0], sha256=digest)
-
-
-def _version(file: OutputFile) -> tuple[int, int, int]:
-    found = file.path.lstat()
-    return found.st_size, found.st_mtime_ns, found.st_ino
-
-
-def _delete_extra(each: Outgoing, outgoing: Sequence[Outgoing], objects: ObjectStore) -> None:
+def _delete_extra(each: Outgoing, outgoing: Sequence[Outgoing], carrier: Carrier) -> None:
     """Delete below the output's own prefix; what belongs to the other outputs is not extra."""
     if not (each.request.delete and each.is_folder):
         return
@@ -170,14 +172,16 @@ def _delete_extra(each: Outgoing, outgoing: Sequence[Outgoing], objects: ObjectS
     others = [other for other in outgoing if other is not each]
     there = {
         name: info.uri
-        for info in objects.list(each.uri.rstrip("/"))
+        for info in carrier.list(each.uri.rstrip("/"))
         if (name := name_below(info.uri, each.uri)) is not None and not name.endswith("/")
     }
     extra = what_to_delete([file.name for file in each.files], there, delete=True)
-    for name in extra:
-        if not any(_belongs(there[name], other) for other in others):
-            objects.remove(there[name])
-            say(f"{each.param}: deleted {there[name]!r}, which the output does not have")
+    uris = [
+        there[name] for name in extra if not any(_belongs(there[name], other) for other in others)
+    ]
+    carrier.remove(uris)
+    for uri in uris:
+        say(f"{each.param}: deleted {uri!r}, which the output does not have")
 
 
 def _belongs(uri: str, output: Outgoing) -> bool:
@@ -188,19 +192,18 @@ def _write_manifest(
     each: Outgoing,
     files: tuple[ManifestFile, ...],
     order: StageOutOrder,
-    objects: ObjectStore,
+    carrier: Carrier,
     at: datetime,
 ) -> None:
     manifest = manifest_of(
         files,
-        # A run's root is the folder that bears its id.
-        run=order.root.rstrip("/").rpartition("/")[2],
+        run=Places(order.mounts, order.root).run,
         param=each.param,
         source=each.request.source_path,
         created_at=at,
     )
     uri = manifest_uri(each.uri)
-    objects.write(uri, manifest.model_dump_json(indent=1).encode())
+    carrier.write(uri, manifest.model_dump_json(indent=1).encode())
     say(f"{each.param}: complete, see {uri}")
 
 

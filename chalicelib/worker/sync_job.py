@@ -27,9 +27,9 @@ from chalicelib.core.data_sync.batch_requests import (
 )
 from chalicelib.core.data_sync.plan import Tally
 from chalicelib.core.data_sync.requests import DataSyncRequest, PrepareBatchDataSyncRequest
-from chalicelib.core.worker_documents import Outcome, SyncOrder
+from chalicelib.core.worker_documents import SyncOrder
 from chalicelib.ports import ObjectStore
-from chalicelib.worker.batch_child import batch_uri
+from chalicelib.worker.batch_child import batch_uri, documents
 from chalicelib.worker.sync.batches import batch_sync, prepare_batches
 from chalicelib.worker.sync.syncing import DataSync
 from chalicelib.worker.transfers import amount, say
@@ -48,9 +48,9 @@ def sync_or_divide(
         return _response(request, data_sync.sync(single(request)).counted)
     for number, batch in enumerate(batches):
         each = batch.requests if isinstance(batch.requests, tuple) else ()
-        documents = [one.model_copy(update=ONLY_COPY).to_wire() for one in each]
+        requests = [one.model_copy(update=ONLY_COPY).to_wire() for one in each]
         uri = batch_uri(order.batches_prefix, number)
-        objects.write(uri, json.dumps(documents, sort_keys=True).encode())
+        objects.write(uri, json.dumps(requests, sort_keys=True).encode())
     say(f"{request.source_path}: too much for one job, divided into {len(batches):,} batches")
     return {"batches": len(batches), "plan": order.batches_prefix}
 
@@ -107,10 +107,8 @@ def _response(request: PrepareBatchDataSyncRequest, counted: Tally) -> dict[str,
 
 
 def _responses(objects: ObjectStore, documents_uri: str) -> Iterable[BatchDataSyncResponse]:
-    for found in objects.list(documents_uri.rstrip("/")):
-        if found.uri.endswith(".json") and not found.uri.endswith(".error.json"):
-            outcome = Outcome.model_validate_json(objects.read(found.uri))
-            yield BatchDataSyncResponse.parse(outcome.result)
+    for outcome in documents(objects, documents_uri):
+        yield BatchDataSyncResponse.parse(outcome.result)
 
 
 def _sum(responses: Iterable[BatchDataSyncResponse]) -> Tally:

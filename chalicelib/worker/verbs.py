@@ -19,17 +19,18 @@ from chalicelib.core.worker_documents import (
     StageOutOrder,
     SyncOrder,
 )
-from chalicelib.settings import DataSyncSettings, WorkerSettings
-from chalicelib.worker import path_job, stage_in_batches
+from chalicelib.worker import path_job, stage_in_batches, stage_out_batches
 from chalicelib.worker.batch_child import Batches
 from chalicelib.worker.clean_up import clean_up
 from chalicelib.worker.stage_in import stage_in
 from chalicelib.worker.stage_in_batches import StageInBatches
 from chalicelib.worker.stage_out import stage_out
+from chalicelib.worker.stage_out_batches import StageOutBatches
 from chalicelib.worker.sync.locations import Locations
 from chalicelib.worker.sync.locks import lock_in
 from chalicelib.worker.sync.syncing import DataSync
 from chalicelib.worker.sync_job import SyncBatches, finish, sync_or_divide
+from chalicelib.worker_settings import DataSyncSettings, WorkerSettings
 
 
 class Bench(NamedTuple):
@@ -75,34 +76,48 @@ def verb_of(told: argparse.Namespace) -> Verb:
 
 def batches_of(verb: str, bench: Bench) -> Callable[[bytes], Batches] | None:
     """Return what reads the order of a verb that does batches; None for any other."""
-    objects, clock = bench.ports.objects, bench.clock
+    carrier, clock = bench.ports.carrier, bench.clock
     match verb:
         case "sync-batch":
             return lambda order: SyncBatches(SyncOrder.model_validate_json(order), bench.data_sync)
         case "stage-in-batch":
             return lambda order: StageInBatches(
-                StageInOrder.model_validate_json(order), objects, clock
+                StageInOrder.model_validate_json(order), carrier(), clock
+            )
+        case "stage-out-batch":
+            return lambda order: StageOutBatches(
+                StageOutOrder.model_validate_json(order), carrier()
             )
         case _:
             return None
 
 
 def _stage_in(order: bytes, bench: Bench) -> JsonValue:
-    read, objects = StageInOrder.model_validate_json(order), bench.ports.objects
+    read, carrier = StageInOrder.model_validate_json(order), bench.ports.carrier()
     if bench.job.batches_done:
-        return stage_in_batches.finish(read, objects, bench.clock)
-    divided = stage_in_batches.divide(read, objects) if read.batches_prefix else None
-    return divided or stage_in(read, objects, bench.clock)
+        return stage_in_batches.finish(read, carrier, bench.clock)
+    if read.batches_prefix and (
+        divided := stage_in_batches.divide(read, bench.ports.objects, carrier)
+    ):
+        return divided
+    return stage_in(read, carrier, bench.clock)
 
 
 def _stage_in_again(order: bytes, bench: Bench) -> JsonValue:
     """Never divided: nobody would do the batches of a job that only clears the ground."""
     read = StageInOrder.model_validate_json(order)
-    return stage_in(read, bench.ports.objects, bench.clock, again_as=bench.job.job_name)
+    carrier = bench.ports.carrier()
+    return stage_in(read, carrier, bench.clock, again_as=bench.job.job_name)
 
 
 def _stage_out(order: bytes, bench: Bench) -> JsonValue:
-    return stage_out(StageOutOrder.model_validate_json(order), bench.ports.objects, bench.clock)
+    read, carrier = StageOutOrder.model_validate_json(order), bench.ports.carrier()
+    objects, documents = bench.ports.objects, bench.job.batches_done
+    if documents:
+        return stage_out_batches.finish(read, objects, carrier, bench.clock, documents)
+    if read.batches_prefix and (divided := stage_out_batches.divide(read, objects, carrier)):
+        return divided
+    return stage_out(read, carrier, bench.clock)
 
 
 def _sync(order: bytes, bench: Bench) -> JsonValue:

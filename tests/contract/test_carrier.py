@@ -45,8 +45,9 @@ class Place(NamedTuple):
     def bring(self, *pairs: tuple[str, str], **options: Any) -> list[str]:
         """Bring each source to its destination; return the sources in the order of their end."""
         arrived: list[str] = []
+        listed = options.pop("listed", 0)
         self.carrier.transfer(
-            (Transfer(source, destination, 0) for source, destination in pairs),
+            (Transfer(source, destination, listed) for source, destination in pairs),
             concurrency=options.pop("concurrency", 4),
             done=lambda transfer: arrived.append(transfer.source),
             **options,
@@ -87,10 +88,21 @@ def test_a_file_comes_back_byte_for_byte(place, tmp_path, size):
     (tmp_path / "f").write_bytes(content(size))
     place.bring((str(tmp_path / "f"), place.uri("a/b.bin")))
     place.bring((place.uri("a/b.bin"), place.uri("c")))
-    place.bring((place.uri("c"), str(tmp_path / "new/folder/f")))
+    place.bring((place.uri("c"), str(tmp_path / "new/folder/f")), listed=size)
     assert (tmp_path / "new/folder/f").read_bytes() == content(size)
     assert [path.name for path in (tmp_path / "new/folder").iterdir()] == ["f"]
     assert place.carrier.head(place.uri("c")).size_bytes == size
+
+
+@pytest.mark.parametrize("listed", [0, 4, 19 * MIB, 40 * MIB])
+@pytest.mark.parametrize("size", [0, 4, 19 * MIB])
+def test_what_has_changed_since_it_was_listed_arrives_as_it_is(place, tmp_path, listed, size):
+    (tmp_path / "f").write_bytes(content(size))
+    place.bring((str(tmp_path / "f"), place.uri("k")), listed=listed)
+    moved: list[int] = []
+    place.bring((place.uri("k"), str(tmp_path / "g")), listed=listed, moved=moved.append)
+    assert (tmp_path / "g").read_bytes() == content(size)
+    assert sum(moved) == size
 
 
 def test_what_is_written_can_be_read_and_is_replaced(place):
@@ -411,5 +423,5 @@ def test_an_object_that_is_replaced_while_it_comes_leaves_no_file(s3, tmp_path):
             s3.s3.put_object(Bucket=s3.bucket, Key="k", Body=b"2" * 80 * MIB)
 
     with pytest.raises(Exception, match=r"(?i)precondition"):
-        s3.bring((s3.uri("k"), str(tmp_path / "out/f")), moved=moved)
+        s3.bring((s3.uri("k"), str(tmp_path / "out/f")), moved=moved, listed=80 * MIB)
     assert list((tmp_path / "out").iterdir()) == []

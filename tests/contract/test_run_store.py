@@ -8,7 +8,7 @@ from itertools import chain
 
 import pytest
 
-from chalicelib.core.errors import InvalidRequest, NotFound, StaleRun
+from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, StaleRun
 from chalicelib.core.plans.plan import NoAction, Plan, StagePlan
 from chalicelib.core.run import (
     JobState,
@@ -272,6 +272,92 @@ def test_a_settled_run_is_not_due(runs):
     run = runs.save(a_run(next_check_at=NOON))
     runs.save(run.model_copy(update={"next_check_at": None, "settled_at": NOON}))
     assert runs.due(datetime(9999, 1, 1, tzinfo=UTC)) == ()
+
+
+# --- before a time
+
+
+@pytest.mark.parametrize("filters", [{}, {"group": "a"}, {"state": RunState.PENDING}])
+def test_a_list_can_begin_below_a_time(runs, filters):
+    for number in range(6):
+        runs.save(a_run(f"r{number}", minutes=number * 24 * 60, group="a"))
+    before = NOON + timedelta(days=4)
+    found = pages(runs, 2, created_before=before, **filters)
+    assert list(chain(*found)) == ["r3", "r2", "r1", "r0"]
+
+
+def test_what_was_created_at_that_very_time_is_not_before_it(runs):
+    runs.save(a_run())
+    assert pages(runs, 5, created_before=NOON) == [[]]
+    assert pages(runs, 5, created_before=NOON + timedelta(microseconds=1)) == [["r1"]]
+
+
+# --- deletion
+
+
+def ended_run(**fields):
+    return a_run(**{"state": RunState.SUCCESS, "settled_at": NOON, **fields})
+
+
+def test_a_deleted_run_is_on_no_list_and_cannot_be_loaded(runs):
+    runs.save(ended_run(group="a"))
+    runs.save(a_run("other", group="a"))
+    runs.delete("r1")
+    with pytest.raises(NotFound):
+        runs.load("r1")
+    for filters in ({}, {"group": "a"}, {"state": RunState.SUCCESS}):
+        assert "r1" not in list(chain(*pages(runs, 5, **filters)))
+    assert runs.load("other").id == "other"
+
+
+def test_deleting_again_and_deleting_nobody_do_nothing(runs):
+    runs.save(ended_run())
+    runs.delete("r1")
+    runs.delete("r1")
+    runs.delete("nobody")
+    assert pages(runs, 5) == [[]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        pytest.param({"state": RunState.PENDING}, "PENDING", id="pending"),
+        pytest.param({"state": RunState.RUNNING}, "RUNNING", id="running"),
+        pytest.param({"state": RunState.CANCELED}, "settled_at", id="unsettled"),
+    ],
+)
+def test_a_run_that_is_not_over_cannot_be_deleted(runs, fields, why):
+    saved = runs.save(a_run(next_check_at=NOON, **fields))
+    with pytest.raises(Conflict, match=why):
+        runs.delete("r1")
+    assert runs.load("r1") == saved
+    assert runs.due(NOON) == ("r1",)
+
+
+def test_an_id_can_be_used_again_after_the_deletion(runs):
+    runs.save(ended_run())
+    runs.delete("r1")
+    again = runs.save(a_run(uid="z" * 20, plan=Plan(stages=(), request_digest="another")))
+    assert runs.load("r1") == again
+    assert again.version == 1
+    with pytest.raises(Conflict):
+        runs.delete("r1")
+
+
+def test_a_run_with_the_same_plan_can_be_made_after_the_deletion(runs):
+    runs.save(ended_run())
+    runs.delete("r1")
+    again = runs.save(a_run())
+    assert runs.load("r1") == again
+
+
+def test_who_loaded_the_run_before_its_deletion_cannot_bring_it_back(runs):
+    saved = runs.save(ended_run())
+    runs.delete("r1")
+    with pytest.raises(StaleRun):
+        runs.save(saved.model_copy(update={"settled_at": None}))
+    with pytest.raises(NotFound):
+        runs.load("r1")
 
 
 # --- many at once

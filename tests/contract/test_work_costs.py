@@ -7,8 +7,11 @@ from collections import Counter
 import pytest
 
 from chalicelib.aws.work_store import DynamoWorkStore
+from chalicelib.core.work.filters import parse_filter
 from chalicelib.core.work.ids import partition_of
 from chalicelib.core.work.model import Work
+from chalicelib.core.work.scopes import scope_of
+from chalicelib.core.work.transitions import taken
 from chalicelib.local.database import Database
 from chalicelib.local.work_store import open_work_ports
 from chalicelib.works import audits, buckets
@@ -168,6 +171,22 @@ def test_a_claim_whose_answer_was_lost_is_recognised(opener):
     faulty = opener.work_ports(lambda c: Faulty(c, "put_item", is_repeated=True))
     assert buckets.withdraw(QUERIES["site"], faulty, NOON)["id"] == work_id
     assert buckets.view({"query": {}}, ports)[0]["attempt"] == 1
+
+
+@DYNAMODB
+def test_who_loses_a_work_looks_again_for_what_was_put_back_before_it(opener):
+    ports = opener.work_ports()
+    first, second = buckets.deposit([work(creation=1), work(creation=2)], ports, NOON)
+    running = buckets.withdraw(QUERIES["site"], ports, NOON)
+
+    def accept(document):
+        if document["id"] == second:  # while we look at it, others take it and put back the first
+            assert buckets.withdraw(QUERIES["site"], ports, NOON)["id"] == second
+            assert buckets.update([{**running, "status": "queued"}], ports)
+        return taken(Work.model_validate(document), NOON)
+
+    scope = scope_of(parse_filter(QUERIES["site"]))
+    assert ports.works.take(scope, accept).id == first
 
 
 @DYNAMODB

@@ -515,10 +515,11 @@ def withdraw_in_threads(opener, query):
 
 
 def test_of_64_withdrawers_in_4_processes_no_two_get_the_same_work(opener, queue):
-    ids = deposit(queue, *[a_work() for _ in range(80)])
+    many = 200 if isinstance(opener, LocalOpener) else 40
+    ids = deposit(queue, *[a_work() for _ in range(many)])
     got = in_processes(withdraw_in_threads, *[(opener, SITE)] * 4)
     assert sorted(chain.from_iterable(got)) == sorted(ids)
-    assert counts(queue) == (80, 0, 80, 0, 0)
+    assert counts(queue) == (many, 0, many, 0, 0)
 
 
 def deposit_and_withdraw(opener, rounds):

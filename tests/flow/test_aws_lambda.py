@@ -35,7 +35,8 @@ def sample(name):
 
 with mock_aws():
     properties = table_properties()
-    names = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+    names = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes",
+             "LocalSecondaryIndexes", "BillingMode")
     boto3.client("dynamodb").create_table(
         TableName="table", **{name: properties[name] for name in names})
     boto3.client("s3").create_bucket(Bucket="requests")

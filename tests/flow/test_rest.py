@@ -396,9 +396,9 @@ def test_a_charset_behind_the_content_type_is_fine(http):
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("DELETE", "/runs", "GET"),
+        ("PATCH", "/runs/e1/files", "GET"),
         ("GET", "/demand-executions", "POST"),
-        ("PUT", "/runs/e1", "GET"),
+        ("PUT", "/runs/e1/stages", "GET"),
         ("GET", "/runs/e1/cancel", "POST"),
         ("GET", "/runs/e1/resume", "POST"),
         ("GET", "/runs/e1/rollback", "POST"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +76,13 @@ def test_the_cut_is_that_of_a_tree_cut_from_its_root(listing, limit):
 def test_the_packing_is_that_of_trying_every_batch_in_turn(sizes, limit):
     nodes = [Node(str(number), size, is_folder=False) for number, size in enumerate(sizes)]
     assert pack(nodes, limit) == packed(nodes, limit)
+
+
+@pytest.mark.parametrize("largest", [3, 90, 130], ids=["many a batch", "few a batch", "too large"])
+def test_the_packing_of_many_is_that_of_trying_every_batch_in_turn(largest):
+    sizes = random.Random(largest).choices(range(largest + 1), k=1500)
+    nodes = [Node(f"{number:04}", size, is_folder=False) for number, size in enumerate(sizes)]
+    assert pack(nodes[::-1], 100) == packed(nodes, 100)
 
 
 @given(listings, limits)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -51,7 +52,10 @@ class Queue(RuleBasedStateMachine):
         super().__init__()
         self._folder = tempfile.TemporaryDirectory()
         self.database = Database(Path(self._folder.name))
-        self.ports = open_work_ports(self.database)._replace(pause=lambda _: None)
+        serials = count(0, 1000)  # which of two works of one moment comes first must be no chance
+        self.ports = open_work_ports(self.database)._replace(
+            mint_entropy=lambda: next(serials), pause=lambda _: None
+        )
         self.now = datetime(2026, 5, 1, tzinfo=UTC)
         self.retries = {}
         self.runs = Counter()
@@ -143,6 +147,19 @@ class Queue(RuleBasedStateMachine):
         assert audits.audit_expired(self.ports, self.now) == len(overdue)
         assert overdue <= self.in_state("failure")
 
+    @rule(target=leases, lease=leases)
+    def run_out(self, lease):
+        """A worker is late, and its work goes to another one."""
+        self.now += timedelta(seconds=TIMEOUT + 1)
+        self.audit()
+        self.audit()
+        mine = {"pipeline": {"$in": [lease["pipeline"]]}, "id": lease["id"]}
+        work = buckets.withdraw(mine, self.ports, self.now)
+        if work is None:
+            return multiple()
+        self.runs[work["id"]] += 1
+        return work
+
     def in_state(self, status, condition=lambda work: True):
         works = self.documents().values()
         return {work["id"] for work in works if work["status"] == status and condition(work)}
@@ -153,7 +170,7 @@ class Queue(RuleBasedStateMachine):
 
     @invariant()
     def none_runs_more_often_than_it_may(self):
-        assert all(count <= max(1, self.retries[work]) for work, count in self.runs.items())
+        assert all(runs <= max(1, self.retries[work]) for work, runs in self.runs.items())
 
     @invariant()
     def the_counters_are_right(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import threading
 
 import pytest
@@ -173,11 +174,13 @@ def test_a_wrong_command_line_ends_with_2(world, argv, capsys):
 
 
 def test_many_files_are_copied_at_once_and_the_progress_is_told(world, capsys, monkeypatch):
-    monkeypatch.setattr("chalicelib.worker.transfers.CHUNK_FILES", 10)
+    monkeypatch.setattr("chalicelib.worker.sync.progress.LOG_SECONDS", 0)
     world.objects = FakeObjects({f"s3://demo/in/{each}": b"x" for each in range(35)})
     many = world.stage_in(sync("data", "s3://demo/in", f"{ROOT}/d", max_concurrency=1000))
     assert world.work("stage-in", many) == 0
     assert len(tree(world.root)) == 35
     lines = capsys.readouterr().out.splitlines()
-    assert "data: 30 of 35 files" in lines
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+    assert {"data"} == {each["label"] for each in told}
+    assert (30, 35) in [(each["files"], each["files_total"]) for each in told]
     assert "data: 35 files, 35 bytes; copied 35 files, 35 bytes" in lines

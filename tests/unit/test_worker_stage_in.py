@@ -15,7 +15,7 @@ from chalicelib.core.worker_documents import StageInOrder, TextFile
 from chalicelib.worker.lock import lock_file, locked
 from chalicelib.worker.places import Places
 from chalicelib.worker.stage_in import stage_in
-from tests.unit.worker_world import FS, NOW, ROOT, Died, FakeObjects, World, sync, tree
+from tests.unit.worker_world import FS, NOW, ROOT, Died, FakeObjects, World, content, sync, tree
 
 GENOME = "s3://demo/genome.fa"
 FOLDER = {
@@ -196,13 +196,13 @@ REFUSED = [
     pytest.param(
         FOLDER,
         sync("g", "s3://demo/in", SAME, filter_config={"include": "x"}),
-        ["leaves out all of its 2 objects"],
+        ["filter leaves out all 2 files", "s3://demo/in"],
         id="filter leaves nothing",
     ),
     pytest.param(
         {GENOME: b"x"},
         sync("g", GENOME, SAME, filter_config={"exclude": ".*fa"}),
-        ["leaves out the only object"],
+        ["filter leaves out all 1 files", GENOME],
         id="filter leaves out the object",
     ),
     pytest.param(
@@ -302,7 +302,7 @@ def test_a_folder_where_the_file_should_be_is_told(world):
     world.objects.put(GENOME, b"ACGT")
     world.write("genome.fa/inner")
     order = world.stage_in(sync("g", GENOME, f"{ROOT}/genome.fa"))
-    refused(world, order, "g: ", "a folder lies where a file is needed")
+    refused(world, order, "g: ", "a folder lies at", "where a file is to arrive")
 
 
 def test_a_file_where_the_folder_should_be_is_told(world):
@@ -316,7 +316,7 @@ def test_a_shared_input_goes_to_its_mount_under_a_lock_that_is_gone_afterwards(w
     world.objects.put(GENOME, b"ACGT")
     request = sync("g", GENOME, f"{FS}:/shared/abc", require_lock=True)
     assert world.work("stage-in", world.stage_in(request)) == 0
-    assert tree(world.shared) == {"abc": b"ACGT"}
+    assert content(world.shared) == {"abc": b"ACGT"}
 
 
 def test_only_what_asks_for_a_lock_is_written_under_one(world):
@@ -334,7 +334,7 @@ def test_only_what_asks_for_a_lock_is_written_under_one(world):
         sync("a", GENOME, f"{FS}:/shared/a", require_lock=True),
         sync("b", GENOME, f"{FS}:/shared/b"),
     )
-    stage_in(order, world.objects, lambda: NOW, lock=recording)
+    stage_in(order, world.carrier(), lambda: NOW, lock=recording)
     assert events == [f"{FS}:/shared/a"]
 
 
@@ -407,7 +407,7 @@ def test_a_lock_left_by_a_killed_job_hinders_nobody(world):
 
 
 @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", range(9))
 def test_killed_at_any_call_and_started_again_it_ends_the_same(world, number, after_effect):
     order = world.stage_in(
         sync("d", "s3://demo/in", f"{ROOT}/d", delete=True, max_concurrency=1),
@@ -421,11 +421,11 @@ def test_killed_at_any_call_and_started_again_it_ends_the_same(world, number, af
         world.work("stage-in", order)
     except Died:
         # The outcome is the last call: if it was recorded, everything is done.
-        assert (world.outcome is not None) == (number == 7 and after_effect)
+        assert (world.outcome is not None) == (number == 8 and after_effect)
     world.objects.dies_at = None
     assert world.work("stage-in", order, attempt=2) == 0
     assert world.outcome.result["files"] == 3
-    assert tree(world.folder) == {
+    assert content(world.folder) == {
         "scratch/run-1/.demand.env": b"A=1",
         "scratch/run-1/d/a.txt": b"a",
         "scratch/run-1/d/deep/er/b.bam": b"bb",
@@ -440,4 +440,4 @@ def test_the_crash_test_above_has_as_many_calls_as_the_work(world):
     )
     world.objects = FakeObjects(FOLDER)
     assert world.work("stage-in", order) == 0
-    assert len(world.objects.calls) + 1 == 8  # and the look for an earlier outcome, that fails
+    assert len(world.objects.calls) + 1 == 9  # and the look for an earlier outcome, that fails

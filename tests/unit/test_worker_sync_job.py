@@ -11,10 +11,10 @@ from chalicelib.core.data_sync.requests import PrepareBatchDataSyncRequest
 from chalicelib.core.errors import InvalidRequest, Unavailable
 from chalicelib.core.worker_documents import Outcome, SyncOrder
 from chalicelib.ports import Claim
-from chalicelib.settings import WorkerSettings
 from chalicelib.worker.__main__ import main
 from chalicelib.worker.batch_child import work_batch
 from chalicelib.worker.sync_job import SyncBatches, finish, sync_or_divide
+from chalicelib.worker_settings import WorkerSettings
 from tests.unit.sync_world import FS, B, Died, World, tree
 from tests.unit.worker_world import FakeClaims, FakeObjects
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,8 +19,9 @@ from chalicelib.core.worker_documents import (
     StageInOrder,
     StageOutOrder,
 )
-from chalicelib.ports import Claim, ObjectInfo
+from chalicelib.ports import Claim, Entry, ObjectInfo, Transfer
 from chalicelib.worker.__main__ import main
+from chalicelib.worker.sync.leavings import SHARED_NOTES
 
 FS = "fs-0a1000000000000a"
 ROOT = f"{FS}:/scratch/run-1"
@@ -95,6 +98,55 @@ class FakeObjects:
             return result
 
 
+class FakeCarrier:
+    """A carrier over fake objects: every call of theirs is one of its own steps."""
+
+    def __init__(self, objects: FakeObjects, *, has_etags: bool = True):
+        self._objects = objects
+        self._has_etags = has_etags
+
+    def list(self, uri: str) -> Iterator[Entry]:
+        bare = uri.rstrip("/")
+        for info in self._objects.list(bare):
+            if info.uri != bare or not uri.endswith("/"):
+                yield self._entry(info)
+
+    def head(self, uri: str) -> Entry | None:
+        return next((each for each in self.list(uri) if each.uri == uri), None)
+
+    def transfer(
+        self,
+        transfers: Iterable[Transfer],
+        *,
+        concurrency: int,
+        done: Callable[[Transfer], None],
+        moved: Callable[[int], None] = lambda _size: None,
+        temporary: Path | None = None,
+    ) -> None:
+        assert concurrency >= 1
+        for each in transfers:
+            if each.destination.startswith("s3://"):
+                self._objects.upload(Path(each.source), each.destination)
+            else:
+                self._objects.download(each.source, Path(each.destination))
+            moved(each.size_bytes)
+            done(each)
+
+    def remove(self, uris: Iterable[str]) -> None:
+        for uri in uris:
+            self._objects.remove(uri)
+
+    def read(self, uri: str) -> bytes:
+        return self._objects.read(uri)
+
+    def write(self, uri: str, content: bytes, tags: Mapping[str, str] | None = None) -> None:
+        self._objects.write(uri, content)
+
+    def _entry(self, info: ObjectInfo) -> Entry:
+        digest = hashlib.md5(self._objects.content[info.uri]).hexdigest()
+        return Entry(*info, etag=digest if self._has_etags else None)
+
+
 class FakeClaims:
     """Claims in a dictionary."""
 
@@ -122,13 +174,14 @@ class World:
         self.root = self.scratch / "run-1"
         self.objects, self.claims = FakeObjects(), FakeClaims()
         self.job_name = "falsework-uid-stage-0"
+        self.has_etags = True
 
     @property
     def ports(self) -> WorkerPorts:
         return WorkerPorts(self.objects, self.claims, self.carrier)
 
     def carrier(self):
-        raise AssertionError("these verbs need no carrier")
+        return FakeCarrier(self.objects, has_etags=self.has_etags)
 
     @property
     def mounts(self) -> tuple[MountedVolume, ...]:
@@ -195,6 +248,11 @@ def tree(folder: Path) -> dict[str, bytes | str]:
         for path in sorted(folder.rglob("*"))
         if path.is_symlink() or path.is_file()
     }
+
+
+def content(folder: Path) -> dict[str, bytes | str]:
+    """As ``tree``, but for the notes on shared inputs."""
+    return {name: each for name, each in tree(folder).items() if SHARED_NOTES not in name}
 
 
 def soon(seconds: float) -> datetime:

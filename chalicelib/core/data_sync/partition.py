@@ -8,18 +8,23 @@ decreasing: the largest first, ties by path, each into the first batch that has 
     a 90, b/1 50, b/2 20, c 25, d 9      limit 100
     cut:  a 90 · b/ 70 · c 25 · d 9      pack:  [a, d] 99 · [b/, c] 95
 
-No tree is built. In a listing a folder's files stand together, so only the folders that are open
-are held, each with the pieces that it would be cut into; a folder that fits forgets its pieces
-when it is closed.
+No tree is built. In a listing a folder's files stand together, so there is one list of pieces, and
+of the folders only those are held that are open, each with the place in that list where its own
+pieces begin; when a folder that fits is closed, it takes their place.
 
-The first batch with room is not looked for either. The sizes only fall; so a batch that has no
-room waits until they have fallen to the room that it has left, and of the others the first one is
-on top of a heap. Whatever is packed moves one batch at most, hence O(n log n).
+The first batch with room is not looked for either. The sizes only fall, and so it is known at once
+at which turn a batch that has no room will have some again; of those that have, the first is on
+top of a heap. Whatever is packed makes one batch wait at most, hence O(n log n).
+
+Until the end pieces are plain tuples: the garbage collector stops looking at such, but walks
+through a million named ones so often that it takes longer than all the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from operator import itemgetter
 from typing import NamedTuple
@@ -38,7 +43,6 @@ class Node(NamedTuple):
 
 
 _PATH = itemgetter(0)
-_SIZE = itemgetter(1)
 
 
 def partition(objects: Iterable[tuple[str, int]], limit_bytes: int) -> list[list[Node]]:
@@ -57,93 +61,95 @@ def cut(objects: Iterable[tuple[str, int]], limit_bytes: int) -> list[Node]:
 
     A name that is a file and a folder at once (S3 has such) gives two nodes.
     """
-    folder = _Folder("")
-    above: list[_Folder] = []
+    cutting = _Cutting(limit_bytes)
+    add = cutting.pieces.append
+    parent, size_bytes = "", 0  # of the folder that was entered last, and of its files since then
     before = None
     for path, size in objects:
         if before is not None and path <= before:
             raise Unavailable(f"a listing is out of order: {path!r} came after {before!r}")
         before = path
-        parent = path[: path.rfind("/") + 1]
-        if parent != folder.path:
-            while not parent.startswith(folder.path):
-                folder = folder.closed_in(above.pop(), limit_bytes)
-            while folder.path != parent:
-                above.append(folder)
-                folder = _Folder(parent[: parent.index("/", len(folder.path)) + 1])
-        folder.size_bytes += size
-        folder.pieces.append(Node(path, size, is_folder=False))
-    while above:
-        folder = folder.closed_in(above.pop(), limit_bytes)
-    if not folder.pieces or before == "" or folder.size_bytes > limit_bytes:
-        return folder.pieces
-    return [Node("", folder.size_bytes, is_folder=True)]
+        if path[: path.rfind("/") + 1] != parent:
+            cutting.size_bytes += size_bytes
+            parent, size_bytes = path[: path.rfind("/") + 1], 0
+            cutting.enter(parent)
+        size_bytes += size
+        add((path, size, False))
+    cutting.size_bytes += size_bytes
+    cutting.enter("")
+    if cutting.pieces and before != "":  # else it is empty, or a single object
+        cutting.close()
+    return [Node(*piece) for piece in cutting.pieces]
 
 
-def pack(nodes: list[Node], limit_bytes: int) -> list[list[Node]]:
+def pack(nodes: Iterable[Node], limit_bytes: int) -> list[list[Node]]:
     """Return the nodes in batches, first-fit decreasing; what is over the limit stays alone."""
-    batches: list[list[Node]] = []
-    room = _Room()
-    falling = sorted(nodes, key=_PATH)
-    falling.sort(key=_SIZE, reverse=True)  # keeps the order of the paths among equals
-    for node in falling:
-        index = room.take_first(node.size_bytes)
-        if index is None:
-            index = room.begin(limit_bytes - node.size_bytes)
-            batches.append([])
-        batches[index].append(node)
-    for batch in batches:
-        batch.sort(key=_PATH)
+    by_path = sorted(nodes, key=_PATH)
+    numbers = first_fits([node[1] for node in by_path], limit_bytes)
+    batches: list[list[Node]] = [[] for _ in range(max(numbers, default=-1) + 1)]
+    for node, number in zip(by_path, numbers, strict=True):
+        batches[number].append(node)
     return batches
 
 
-class _Folder:
-    """A folder that has been read in part."""
-
-    __slots__ = ("path", "pieces", "size_bytes")
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.size_bytes = 0
-        self.pieces: list[Node] = []
-
-    def closed_in(self, outer: _Folder, limit_bytes: int) -> _Folder:
-        """Hand what it consists of to the folder that it lies in, and return that one."""
-        if self.size_bytes <= limit_bytes:
-            outer.pieces.append(Node(self.path, self.size_bytes, is_folder=True))
+def first_fits(sizes: Sequence[int], limit_bytes: int) -> list[int]:
+    """Return for each size the number of its batch; of equal ones the first goes first."""
+    turns = sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)
+    rising = [-sizes[index] for index in turns]
+    left: list[int] = []
+    """What room each batch has."""
+    open_: list[int] = []
+    """Heap of the batches that had room for the last size."""
+    due: defaultdict[int, list[int]] = defaultdict(list)
+    """The others, by the turn at which they have room again."""
+    numbers = [0] * len(sizes)
+    for turn, index in enumerate(turns):
+        size = sizes[index]
+        for number in due.pop(turn, ()):
+            heappush(open_, number)
+        while open_ and left[open_[0]] < size:
+            number = heappop(open_)
+            due[bisect_left(rising, -left[number], turn)].append(number)
+        if open_:
+            number = open_[0]
+            left[number] -= size
         else:
-            outer.pieces += self.pieces
-        outer.size_bytes += self.size_bytes
-        return outer
+            number = len(left)
+            left.append(limit_bytes - size)
+            due[bisect_left(rising, -left[number], turn + 1)].append(number)
+        numbers[index] = number
+    return numbers
 
 
-class _Room:
-    """What is left in each batch, for sizes that never grow from one question to the next."""
+class _Cutting:
+    """The pieces so far, and the folders around the file that is read."""
 
-    def __init__(self) -> None:
-        self._left: list[int] = []
-        self._open: list[int] = []
-        """Heap of the batches that have room for the last size, but perhaps for the first one."""
-        self._waiting: list[tuple[int, int]] = []
-        """Heap of (minus the room, batch) for the others."""
+    __slots__ = ("_first", "_folder", "_limit_bytes", "_outer", "pieces", "size_bytes")
 
-    def begin(self, room: int) -> int:
-        """Return the number of a new batch; one that is over its limit takes nothing more."""
-        number = len(self._left)
-        self._left.append(room)
-        if room >= 0:
-            heappush(self._waiting, (-room, number))
-        return number
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self.pieces: list[tuple[str, int, bool]] = []
+        self._folder = ""
+        self._first = 0
+        """Where its pieces begin."""
+        self.size_bytes = 0
+        """What has been read of it."""
+        self._outer: list[tuple[str, int, int]] = []
+        """The same three of the folders that it lies in."""
 
-    def take_first(self, size: int) -> int | None:
-        """Take the room from the first batch that has it and return its number, else None."""
-        opened, waiting, left = self._open, self._waiting, self._left
-        while waiting and -waiting[0][0] >= size:
-            heappush(opened, heappop(waiting)[1])
-        while opened:
-            number = opened[0]
-            if left[number] >= size:
-                left[number] -= size
-                return number
-            heappush(waiting, (-left[number], heappop(opened)))
-        return None
+    def enter(self, parent: str) -> None:
+        """Close the folders that have been read, and open those that lead to this one."""
+        while not parent.startswith(self._folder):
+            size_bytes = self.close()
+            self._folder, self._first, before = self._outer.pop()
+            self.size_bytes = before + size_bytes
+        while self._folder != parent:
+            self._outer.append((self._folder, self._first, self.size_bytes))
+            self._folder = parent[: parent.index("/", len(self._folder)) + 1]
+            self._first, self.size_bytes = len(self.pieces), 0
+
+    def close(self) -> int:
+        """Put the folder in the place of its pieces, if it fits; return its size."""
+        if self.size_bytes <= self._limit_bytes:
+            self.pieces[self._first :] = [(self._folder, self.size_bytes, True)]
+        return self.size_bytes

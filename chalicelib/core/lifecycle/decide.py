@@ -163,7 +163,8 @@ def _cancel(run: Run, event: CancelRequested) -> Run:
     for plan in run.plan.stages:
         if not (plan.is_closing and is_closing_kept):
             run = stages.cancel(run, plan.name, event.at)
-    error = RunError(stage=None, cause="canceled", message="canceled by request")
+    message = shortened(event.reason) or "canceled by request"
+    error = RunError(stage=None, cause="canceled", message=message)
     return run.model_copy(
         update={"state": RunState.CANCELED, "ended_at": event.at, "error": error}
     )

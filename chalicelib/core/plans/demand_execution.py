@@ -107,10 +107,13 @@ class _Demand:
         self._home = home
 
     def scaffold(self) -> Action:
-        made = self._scaffolding
+        made, batches = self._scaffolding, f"{self._home}batches/"
+        most = self._site.batch_bytes
         documents = {
-            "stage-in.json": self._stage_in_order(),
-            "stage-out.json": stage_out_order(made).model_dump_json(),
+            "stage-in.json": stage_in_order(made, f"{batches}stage-in/", most).model_dump_json(),
+            "stage-out.json": stage_out_order(
+                made, f"{batches}stage-out/", most
+            ).model_dump_json(),
             "clean-up.json": clean_up_order(made, self._paths_to_remove()).model_dump_json(),
             "scaffolding.json": json.dumps(self._response.to_wire()),
         }
@@ -121,10 +124,6 @@ class _Demand:
                 "scaffolding": f"{self._home}scaffolding.json",
             },
         )
-
-    def _stage_in_order(self) -> str:
-        prefix = f"{self._home}batches/stage-in/"
-        return stage_in_order(self._scaffolding, prefix, self._site.batch_bytes).model_dump_json()
 
     def define_jobs(self) -> Action:
         return DefineJobs(definitions={"user": self._user(), "worker": self._worker()})
@@ -154,7 +153,7 @@ class _Demand:
     def stage_out(self) -> Action:
         if not self._response.cleanup_configs.data_sync_requests:
             return NoAction(message="no outputs")
-        return self._worker_job("stage-out")
+        return _divisible(self._worker_job("stage-out"))
 
     def clean_up(self) -> Action:
         if self._options.cleanup is CleanUpPolicy.NEVER:

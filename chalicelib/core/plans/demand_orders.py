@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from chalicelib.core.data_sync.requests import DataSyncRequest
 from chalicelib.core.demand.job_params import JobParam
 from chalicelib.core.demand.scaffolding import Scaffolding
+from chalicelib.core.paths import is_inside
 from chalicelib.core.worker_documents import (
     CleanUpOrder,
     MountedVolume,
@@ -32,12 +33,16 @@ def stage_in_order(
     )
 
 
-def stage_out_order(scaffolding: Scaffolding) -> StageOutOrder:
+def stage_out_order(
+    scaffolding: Scaffolding, batches_prefix: str, batch_bytes: int
+) -> StageOutOrder:
     """Return the order to bring the outputs home."""
     return StageOutOrder(
         mounts=_mounts(scaffolding),
         root=scaffolding.working_directory_efs,
         syncs=_syncs(named_outputs(scaffolding)),
+        batches_prefix=batches_prefix,
+        batch_bytes=batch_bytes,
     )
 
 
@@ -48,6 +53,11 @@ def clean_up_order(scaffolding: Scaffolding, paths: tuple[str, ...]) -> CleanUpO
         root=scaffolding.working_directory_efs,
         paths=paths,
         outputs=tuple(request.source_path for _, request in named_outputs(scaffolding)),
+        shared_inputs=tuple(
+            request.destination_path
+            for _, request in named_inputs(scaffolding)
+            if not is_inside(request.destination_path, scaffolding.working_directory_efs)
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
@@ -26,13 +26,24 @@ from chalicelib.worker.sync.planning import Planned
 from chalicelib.worker.sync.progress import Progress
 
 
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+
+
 def carry_here(
-    planned: Planned, carrier: Carrier, started_at: datetime, progress: Progress
+    planned: Planned,
+    carrier: Carrier,
+    started_at: datetime,
+    progress: Progress,
+    make_folder: Callable[[Path], None] = _make_folder,
 ) -> None:
-    """Do what the plan says. Raises InvalidRequest for what this file system cannot hold."""
+    """Do what the plan says. Raises InvalidRequest for what this file system cannot hold.
+
+    ``make_folder`` makes a folder with those above it, each of them within the bound.
+    """
     plan, root = planned.plan, Path(planned.plan.destination)
     first = in_the_way(plan)
-    arrivals = _Arrivals(planned, started_at, progress)
+    arrivals = _Arrivals(planned, started_at, progress, make_folder)
     with _mendable():
         if first:
             remove_files(root, Path(), sorted(first))
@@ -66,8 +77,15 @@ def _bring(planned: Planned, carrier: Carrier, arrivals: _Arrivals, progress: Pr
 class _Arrivals:
     """Files on their way to a folder of this machine."""
 
-    def __init__(self, planned: Planned, started_at: datetime, progress: Progress) -> None:
+    def __init__(
+        self,
+        planned: Planned,
+        started_at: datetime,
+        progress: Progress,
+        make_folder: Callable[[Path], None],
+    ) -> None:
         self._plan = planned.plan
+        self._make_folder = make_folder
         self._bound = _bound_of(planned)
         self._started_at = started_at
         self._progress = progress
@@ -87,7 +105,7 @@ class _Arrivals:
         if folder not in self._made:
             if not Path(os.path.realpath(folder)).is_relative_to(self._bound):
                 raise leads_out(folder, self._bound)
-            Path(folder).mkdir(parents=True, exist_ok=True)
+            self._make_folder(Path(folder))
             self._made.add(folder)
 
     def arrived(self, transfer: Transfer) -> None:

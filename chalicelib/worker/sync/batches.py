@@ -91,7 +91,7 @@ def _cut(
     found = find_source(source, data_sync.carrier, path_filter)
     if found is None:
         return whole(request)
-    kept = _Kept(found, path_filter)
+    kept = KeptFiles(found, path_filter)
     batches = partition(kept, request.batch_size_bytes_limit or BATCH_BYTES)
     if batches:
         return batches_of(request, batches)
@@ -104,7 +104,7 @@ def _cut(
     return PrepareBatchDataSyncResponse() if kept.left_out else whole(request)
 
 
-class _Kept:
+class KeptFiles:
     """A source's files as a partition wants them, filtered; to be read once."""
 
     def __init__(self, found: Source, path_filter: PathFilter) -> None:

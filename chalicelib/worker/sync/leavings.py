@@ -25,6 +25,9 @@ TOMBSTONE: Final = ".falsework-moved-"
 MOVED: Final = ".falsework-moved.json"
 """The object in a source that says: everything older than this is copied and may go."""
 
+SHARED_NOTES: Final = ".falsework-shared"
+"""The folder in which notes lie on the inputs beside it (``worker/shared_notes``)."""
+
 _PARTIAL: Final = re.compile(r"\.[0-9a-f]{32}\.partial")
 """As ``atomic_files.replacing`` names them."""
 
@@ -32,7 +35,12 @@ _PARTIAL: Final = re.compile(r"\.[0-9a-f]{32}\.partial")
 def is_leaving(name: str) -> bool:
     """Tell whether a file of this name or path is one of ours, and no content."""
     last = name.rpartition("/")[2]
-    return _PARTIAL.fullmatch(last) is not None or last == MOVED
+    return _PARTIAL.fullmatch(last) is not None or last == MOVED or is_note(name)
+
+
+def is_note(name: str) -> bool:
+    """Tell whether a file of this path lies among the notes on shared inputs."""
+    return SHARED_NOTES in name and SHARED_NOTES in name.split("/")
 
 
 def settle(path: Path, at: float, *, is_locked: bool) -> None:
@@ -50,7 +58,7 @@ def settle(path: Path, at: float, *, is_locked: bool) -> None:
         if file.name.endswith(".partial") and is_leaving(file.name):
             if is_locked or file.modified_at < oldest:
                 (path / file.name).unlink(missing_ok=True)
-        elif file.modified_at < at:
+        elif file.modified_at < at and not is_note(file.name):
             _touch(f"{path}/{file.name}", at)
 
 

@@ -21,7 +21,7 @@ from chalicelib.core.data_sync.plan import Listed
 from chalicelib.core.data_sync.selection import FileState
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.ports import Carrier, Entry
-from chalicelib.worker.sync.leavings import is_leaving
+from chalicelib.worker.sync.leavings import is_leaving, is_note
 from chalicelib.worker.sync.local_tree import LocalFile, content_of, files_of
 from chalicelib.worker.sync.locations import LocalPlace, ObjectPlace, Place
 
@@ -75,6 +75,7 @@ def entries_at(place: Place, carrier: Carrier) -> Iterator[tuple[str, int, datet
                 yield from (
                     (file.name, file.size_bytes, _time(file.modified_at))
                     for file in files_of(path)
+                    if not is_note(file.name)
                 )
             elif os.path.lexists(path):
                 found = path.lstat()
@@ -163,7 +164,7 @@ def _files_there(place: LocalPlace, *, is_folder: bool) -> Iterator[Listed]:
             f"a folder lies at {str(path)!r}, where a file is to arrive",
             field="destination_path",
             value=place.text,
-            mend="write the destination with a last '/' to put the file into the folder",
+            mend="give another destination, or a last '/' to put the file into the folder",
         )
     elif os.path.lexists(path):
         found = path.lstat()

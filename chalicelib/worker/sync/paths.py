@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
-from pathlib import Path
+from datetime import UTC, datetime
 
 from chalicelib.core.data_sync.outdated import Age, outdated
 from chalicelib.core.data_sync.path_requests import (
@@ -19,9 +18,9 @@ from chalicelib.core.data_sync.path_requests import (
 from chalicelib.core.data_sync.requests import RemoveDataPathsRequest
 from chalicelib.core.data_sync.tree import Node, tree_of
 from chalicelib.ports import Carrier
-from chalicelib.worker.removal import remove
 from chalicelib.worker.sync.listing import entries_at
 from chalicelib.worker.sync.locations import LocalPlace, Locations, ObjectPlace
+from chalicelib.worker.unused import remove_unused
 
 
 def path_stats(path: str, carrier: Carrier, locations: Locations) -> GetDataPathStatsResponse:
@@ -70,13 +69,19 @@ def outdated_paths(
     return DataPaths(paths=tuple(sorted(_full(place, root, path) for path in found)))
 
 
-def remove_paths(request: RemoveDataPathsRequest, locations: Locations) -> RemoveDataPathsResponse:
-    """Remove the paths, objects left alone. Raises InvalidRequest before the first one goes."""
+def remove_paths(
+    request: RemoveDataPathsRequest, locations: Locations, now: datetime | None = None
+) -> RemoveDataPathsResponse:
+    """Remove the paths, but for objects and what runs use; those are not in the answer.
+
+    Raises InvalidRequest before the first one goes.
+    """
+    at = now or datetime.now(UTC)
     places = [place for path in request.paths if (place := _removable(path, locations))]
-    size_bytes = sum(remove(place.path.parent, Path(place.path.name)) for place in places)
+    removed = [(place, remove_unused(place.path, at)) for place in places]
     return RemoveDataPathsResponse(
-        size_bytes_removed=size_bytes,
-        paths_removed=tuple(_shown(place).rstrip("/") for place in places),
+        size_bytes_removed=sum(each.size_bytes for _, each in removed),
+        paths_removed=tuple(_shown(place).rstrip("/") for place, each in removed if each.is_gone),
     )
 
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from chalicelib.core.data_sync.filters import PathFilter
@@ -63,10 +64,16 @@ def gives_up_source(request: DataSyncRequest, source: Place, destination: Place)
     return not request.retain_source_data and not is_download
 
 
-def plan_sync(request: DataSyncRequest, locations: Locations, carrier: Carrier) -> Planned | None:
+def plan_sync(
+    request: DataSyncRequest,
+    locations: Locations,
+    carrier: Carrier,
+    known: Mapping[str, str] | None = None,
+) -> Planned | None:
     """Return the plan; None where there is nothing to sync, as the request allows.
 
-    Raises SourceMissing and InvalidRequest.
+    ``known`` are checksums of files at the destination, by their names, so that nobody need read
+    them. Raises SourceMissing and InvalidRequest.
     """
     path_filter = PathFilter.of(request.filter_config, request.source_path, request.filter_root)
     ends = _ends(request, locations, carrier, path_filter)
@@ -79,7 +86,7 @@ def plan_sync(request: DataSyncRequest, locations: Locations, carrier: Carrier) 
     if gives_up:
         locations.check_may_delete(ends.source, below=False)
     temporary = request.remote_to_local_config.custom_tmp_dir
-    reading = Reading(ends, path_filter, carrier, keeps_all=gives_up)
+    reading = Reading(ends, path_filter, carrier, keeps_all=gives_up, known=known or {})
     plan = reading.plan(force=request.force, size_only=request.size_only, deletes=deletes)
     if is_filtered(request) and not reading.kept_any and plan.left_out:
         return _nothing_kept(request, plan.left_out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from chalicelib.core.data_sync.destinations import checked_key, checked_name, fit_for_folders
 from chalicelib.core.data_sync.filters import PathFilter
@@ -26,12 +26,19 @@ class Reading:
     """One reading. ``everything`` is filled as the source is read, where that is wanted."""
 
     def __init__(
-        self, ends: Ends, path_filter: PathFilter, carrier: Carrier, *, keeps_all: bool
+        self,
+        ends: Ends,
+        path_filter: PathFilter,
+        carrier: Carrier,
+        *,
+        keeps_all: bool,
+        known: Mapping[str, str],
     ) -> None:
         self._ends = ends
         self._filter = path_filter
         self._carrier = carrier
         self._keeps_all = keeps_all
+        self._known = known
         self._left_out = 0
         self.kept_any = False
         self.everything: list[Listed] = []
@@ -75,9 +82,13 @@ class Reading:
         """A single file may have another name there: here it bears the source's."""
         is_folder = self._ends.found.is_folder
         there = listed_at(self._ends.destination, self._carrier, is_folder=is_folder)
-        if is_folder:
-            return there
-        return ((own_name(self._ends.source), state) for _, state in there)
+        if not is_folder:
+            there = ((own_name(self._ends.source), state) for _, state in there)
+        return map(self._with_checksum, there) if self._known else there
+
+    def _with_checksum(self, listed: Listed) -> Listed:
+        name, state = listed
+        return name, state._replace(checksum=state.checksum or self._known.get(name))
 
     def _sorted_out(self, pairs: Iterable[Judged], plan: SyncPlan, *, deletes: bool) -> SyncPlan:
         copied: list[PlannedFile] = []

@@ -9,12 +9,12 @@ import pytest
 
 from chalicelib.aws import run_lists
 from chalicelib.aws.table import TRIES
-from chalicelib.core.errors import NotFound, StaleRun, TooLarge, Unavailable
+from chalicelib.core.errors import Conflict, NotFound, StaleRun, TooLarge, Unavailable
 from chalicelib.core.plans.plan import Plan
 from chalicelib.core.run import HistoryEntry, JobState, RunState, Stage, StageStatus
 from chalicelib.ports import Claim
 from tests.contract.openers import NOON, a_run
-from tests.unit.aws.clients import Busy, Deaf, Recording, Repeating, Throttled
+from tests.unit.aws.clients import Around, Busy, Deaf, Recording, Repeating, Throttled
 
 
 def recorded(opener, around=lambda client: client):
@@ -320,3 +320,79 @@ def test_another_run_of_the_same_id_writes_again_what_the_process_knows(opener):
     ports.runs.save(a_large_run(uid="bbbbbbbbbbbbbbbbbbbb"))
     written = [asked["Item"]["sk"]["S"] for name, asked in client.asked if name == "put_item"]
     assert sum(sk.startswith("history#") for sk in written) == 6
+
+
+# --- deletion
+
+
+class DyingAt(Around):
+    """Dies at the numbered write."""
+
+    def __init__(self, client, number):
+        super().__init__(client)
+        self.left = number
+
+    def call(self, name, asked):
+        if name in {"update_item", "delete_item"}:
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return super().call(name, asked)
+
+
+def kept_items(opener):
+    client = opener.open(Recording).runs._table._client
+    return client.scan(TableName=opener.table)["Items"]
+
+
+def stored(opener):
+    return [item for item in kept_items(opener) if item["pk"]["S"].startswith("run#")]
+
+
+def test_a_large_run_is_deleted_with_everything_beside_it(opener):
+    runs = opener.open().runs
+    run = runs.save(a_large_run(state=RunState.SUCCESS, settled_at=NOON))
+    runs.save(run.model_copy(update={"outputs": {"o": "x" * 100_000}}))
+    assert len(stored(opener)) > 3
+    runs.delete("r1")
+    assert stored(opener) == []
+    assert list(runs._objects.list("s3://scratch/runs/r1/")) == []
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_a_deletion_that_broke_off_is_ended_by_the_next(opener, number):
+    opener.open().runs.save(a_large_run(state=RunState.SUCCESS, settled_at=NOON))
+    dying = opener.open(lambda client: DyingAt(client, number)).runs
+    with pytest.raises(KeyboardInterrupt):
+        dying.delete("r1")
+    runs = opener.open().runs
+    if number > 1:  # it is marked: nobody sees it, loads it or makes it anew
+        assert runs.list().runs == ()
+        with pytest.raises(Conflict, match="being deleted"):
+            runs.load("r1")
+        with pytest.raises(StaleRun):
+            runs.save(a_run())
+    runs.delete("r1")
+    assert stored(opener) == []
+
+
+def test_a_deletion_whose_answers_are_lost_comes_to_its_end(opener):
+    runs = opener.open(Repeating).runs
+    runs.save(a_run(state=RunState.SUCCESS, settled_at=NOON))
+    runs.delete("r1")
+    assert stored(opener) == []
+
+
+def test_a_resume_that_is_faster_keeps_the_run(opener):
+    runs = opener.open().runs
+    saved = runs.save(a_run(state=RunState.ERROR, settled_at=NOON))
+
+    class Faster(Around):
+        def call(self, name, asked):
+            if name == "update_item":
+                runs.save(saved.model_copy(update={"settled_at": None, "generation": 2}))
+            return super().call(name, asked)
+
+    with pytest.raises(StaleRun):
+        opener.open(Faster).runs.delete("r1")
+    assert runs.load("r1").generation == 2

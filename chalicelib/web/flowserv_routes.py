@@ -1,0 +1,124 @@
+"""Run management as flowserv's clients ask for it, below ``/flowserv`` (specs: flowserv, 7 and 8).
+
+There are no workflows here: what creates runs, and leaderboards over groups, do not exist. Errors
+have flowserv's form, ``{"message": text}``, and its statuses.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Final, ParamSpec
+
+from chalice.app import Blueprint, Response
+
+from chalicelib import bootstrap
+from chalicelib.core.errors import (
+    Conflict,
+    FalseworkError,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    TooLarge,
+)
+from chalicelib.core.flowserv.views import CANCELED, flowserv_view, listed_view
+from chalicelib.core.run import Run
+from chalicelib.run_manager import changes, files
+from chalicelib.web.answers import json_answer
+from chalicelib.web.bodies import CancelBody, body_of
+from chalicelib.web.downloads import file_answer
+from chalicelib.web.queries import GroupQuery, query_of
+from chalicelib.web.run_files_routes import archive_answer
+
+P = ParamSpec("P")
+
+routes: Final = Blueprint(__name__)
+
+_STATUSES: Final[dict[type[FalseworkError], HTTPStatus]] = {
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    InvalidRequest: HTTPStatus.BAD_REQUEST,
+    Conflict: HTTPStatus.BAD_REQUEST,
+    NotFound: HTTPStatus.NOT_FOUND,
+}
+"""Subclasses stand before their bases; everything else is 500."""
+_LOG: Final = logging.getLogger("falsework.web")
+
+
+def flowserv_answered(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Wrap a route so that whatever it raises is answered in flowserv's form."""
+
+    @wraps(view)
+    def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
+        try:
+            return view(*args, **kwargs)
+        except FalseworkError as exc:
+            found = (status for kind, status in _STATUSES.items() if isinstance(exc, kind))
+            status = next(found, HTTPStatus.INTERNAL_SERVER_ERROR)
+            return json_answer({"message": str(exc)}, status)
+        except Exception:  # noqa: BLE001  (an entry point)
+            _LOG.exception("unforeseen")
+            return json_answer(
+                {"message": "something of ours went wrong; it is logged"},
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+            )
+
+    return answer
+
+
+@routes.route("/flowserv/groups/{group}/runs", methods=["GET"])
+@flowserv_answered
+def list_runs(group: str) -> Response:
+    """Answer ``{"runs": [{id, state, createdAt}]}``, with ``next_cursor`` if there are more."""
+    query = query_of(routes.current_request, GroupQuery)
+    page = bootstrap.ports().runs.list(
+        group=group, state=query.state, cursor=query.cursor, limit=query.limit
+    )
+    more = {"next_cursor": page.next_cursor} if page.next_cursor else {}
+    return json_answer({"runs": [listed_view(run) for run in page.runs], **more})
+
+
+@routes.route("/flowserv/runs/{run_id}", methods=["GET"])
+@flowserv_answered
+def show_run(run_id: str) -> Response:
+    """Answer the run."""
+    return _shown(bootstrap.ports().runs.load(run_id))
+
+
+@routes.route("/flowserv/runs/{run_id}", methods=["PUT"])
+@flowserv_answered
+def cancel_run(run_id: str) -> Response:
+    """Cancel the run and answer it: CANCELED at once, its jobs end behind it."""
+    request = routes.current_request
+    reason = body_of(request, CancelBody).reason if request.raw_body else CANCELED
+    return _shown(changes.cancel(run_id, bootstrap.ports(), reason=reason))
+
+
+@routes.route("/flowserv/runs/{run_id}", methods=["DELETE"])
+@flowserv_answered
+def delete_run(run_id: str) -> Response:
+    """Delete the run with its files: 204; 400 before it has ended and settled."""
+    changes.delete(run_id, bootstrap.ports())
+    return Response(body="", status_code=HTTPStatus.NO_CONTENT)
+
+
+@routes.route("/flowserv/runs/{run_id}/downloads/archive", methods=["GET"])
+@flowserv_answered
+def show_archive(run_id: str) -> Response:
+    """Answer the files of a successful run in a tar.gz."""
+    return archive_answer(bootstrap.ports().runs.load(run_id))
+
+
+@routes.route("/flowserv/runs/{run_id}/downloads/files/{file_id}", methods=["GET"])
+@flowserv_answered
+def show_file(run_id: str, file_id: str) -> Response:
+    """Answer the content of a file, with its type."""
+    ports = bootstrap.ports()
+    file = files.get_file(ports.runs.load(run_id), ports, file_id=file_id)
+    return file_answer(routes.current_request, file, bootstrap.contents())
+
+
+def _shown(run: Run) -> Response:
+    return json_answer(flowserv_view(run, files.list_files(run, bootstrap.ports())))
