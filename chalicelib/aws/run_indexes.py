@@ -33,9 +33,6 @@ BY_STATE: Final = Index("by_state", "state_key", "created_key")
 BY_DAY: Final = Index("by_day", "day_key", "created_key")
 BY_CHECK_TIME: Final = Index("by_check_time", "due_key", "due_at")
 
-INDEX_KEYS: Final = ("group_key", "state_key", "day_key", "due_key", "due_at")
-"""Without these an item stands in no index; ``created_key`` alone makes it stand in none."""
-
 
 def index_keys(run: RunRecord) -> Item:
     """Return the attributes by which the run is found; None where it is not to be found."""

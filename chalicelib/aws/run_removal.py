@@ -2,7 +2,7 @@
 
 ::
 
-    RUN marked, off every index  ──▶  payloads, PLAN, HISTORY removed  ──▶  RUN removed
+    RUN marked  ──▶  payloads, PLAN, HISTORY removed  ──▶  RUN removed
 
 The mark is a save: it has the version condition, so that a resume that was faster wins. Who dies
 in the middle leaves a marked run, which no list shows; deleting it again ends what was begun.
@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import Final
 
 from chalicelib.aws.expressions import BASE, Item, Query
-from chalicelib.aws.run_indexes import INDEX_KEYS
 from chalicelib.aws.run_items import run_key
 from chalicelib.aws.table import ConditionFailed, Key, Table
 from chalicelib.core.errors import Conflict, StaleRun
@@ -24,7 +23,6 @@ from chalicelib.ports import ObjectStore
 _MARK: Final = "is_deleting"
 _PAGE: Final = 1000
 _ANY: Final = "attribute_exists(pk) OR attribute_not_exists(pk)"
-_UNINDEXED: Final = ", ".join(f"#{name}" for name in INDEX_KEYS)
 
 
 def is_marked(item: Item) -> bool:
@@ -60,7 +58,7 @@ def _is_marking(run_id: str, item: Item, table: Table) -> bool:
     is_settled = item.get("settled_at") is not None
     check_deletable(run_id, RunState(item["state"]), is_settled=is_settled)
     version = item["version"]
-    change = f"SET #{_MARK} = :yes, #version = :next REMOVE {_UNINDEXED}"
+    change = f"SET #{_MARK} = :yes, #version = :next"
     told = {"yes": True, "next": version + 1, "expected": version}
     try:
         table.update(run_key(run_id), change, "#version = :expected", **told)

@@ -83,7 +83,7 @@ def test_the_lambda_never_imports_the_embedded_home_the_worker_or_the_command_li
     assert not [
         name
         for name in modules
-        if name.startswith(("chalicelib.local", "chalicelib.worker", "chalicelib.cli"))
+        if name.startswith(("chalicelib.local", "chalicelib.worker.", "chalicelib.cli"))
     ]
 
 

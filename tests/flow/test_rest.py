@@ -461,7 +461,7 @@ def test_the_lambda_imports_nothing_that_it_does_not_need():
     code = (
         "import sys, os, app; "
         "print(*[m for m in sys.modules if m.startswith(('chalicelib.local', 'chalicelib.cli',"
-        " 'chalicelib.worker', 'rich', 'chalice.local', 'chalice.config', 'sqlite3', 'boto'))],"
+        " 'chalicelib.worker.', 'rich', 'chalice.local', 'chalice.config', 'sqlite3', 'boto'))],"
         " os.environ.get('AWS_EXECUTION_ENV', ''))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,

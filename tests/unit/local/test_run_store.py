@@ -8,8 +8,8 @@ from chalicelib.core.errors import StaleRun
 from chalicelib.core.plans.plan import NoAction, Plan, StagePlan
 from chalicelib.core.run import RunState, Stage
 from chalicelib.local.database import Database
-from chalicelib.recent import Recent
 from chalicelib.local.run_store import LocalRunStore
+from chalicelib.recent import Recent
 from tests.contract.openers import NOON, a_run
 
 PLAN = Plan(stages=(StagePlan(name="one", action=NoAction()),), request={"a": [1, None, {}]})
