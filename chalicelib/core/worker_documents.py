@@ -7,6 +7,8 @@ when the outcome exists.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Final
 
 from pydantic import JsonValue
@@ -18,6 +20,16 @@ from chalicelib.core.noun import Noun
 LEFTOVERS: Final = ".falsework-leftovers"
 """The folder beside the runs' roots that takes what attempts left behind, each below the name of
 its root. No request may name it."""
+
+
+def read_order(read: Callable[[str], bytes], uri: str) -> bytes:
+    """Return the order at ``uri``; ``s3://…/orders.json#stage-in`` is one of several in an object.
+
+    An object costs a dozen times as much to write as to read, so a run's orders share one.
+    """
+    place, _, part = uri.partition("#")
+    document = read(place)
+    return json.dumps(json.loads(document)[part]).encode() if part else document
 
 
 class MountedVolume(Noun):

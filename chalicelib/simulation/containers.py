@@ -15,7 +15,13 @@ from pydantic import JsonValue
 
 from chalicelib.core.data_sync.manifest import manifest_uri
 from chalicelib.core.errors import FalseworkError
-from chalicelib.core.worker_documents import CleanUpOrder, Outcome, StageInOrder, StageOutOrder
+from chalicelib.core.worker_documents import (
+    CleanUpOrder,
+    Outcome,
+    StageInOrder,
+    StageOutOrder,
+    read_order,
+)
 from chalicelib.ports import Claims, ObjectStore
 from chalicelib.simulation.batch_jobs import HOUR, Exit, Program, SimulatedJob
 from chalicelib.simulation.dice import Dice, Fault
@@ -85,7 +91,7 @@ class Containers:
             return Exit(CLAIMED_BY_ANOTHER)
         self._files.did_work(job)
         yield self._how.uniform(0, 5)
-        order = self._objects.read(told["FALSEWORK_REQUEST_URI"])
+        order = read_order(self._objects.read, told["FALSEWORK_REQUEST_URI"])
         try:
             result, error = (yield from self._carry_out(job, order)), None
         except Refusal as exc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from chalicelib.core.plans.plan import JobAction, Plan, PutDocuments
@@ -36,7 +37,6 @@ def facts_of(plan: Plan) -> Facts:
 def _stage_out_order(plan: Plan) -> StageOutOrder | None:
     for stage in plan.stages:
         documents = stage.action.documents if isinstance(stage.action, PutDocuments) else {}
-        for uri, text in documents.items():
-            if uri.endswith("/stage-out.json"):
-                return StageOutOrder.model_validate_json(text)
+        for text in documents.values():
+            return StageOutOrder.model_validate(json.loads(text)["stage-out"])
     return None

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
 from typing import Final, ParamSpec
+from urllib.parse import unquote
 
 from chalice.app import Blueprint, Response
 
@@ -74,7 +75,7 @@ def list_runs(group: str) -> Response:
     """Answer ``{"runs": [{id, state, createdAt}]}``, with ``next_cursor`` if there are more."""
     query = query_of(routes.current_request, GroupQuery)
     page = bootstrap.ports().runs.list(
-        group=group, state=query.state, cursor=query.cursor, limit=query.limit
+        group=unquote(group), state=query.state, cursor=query.cursor, limit=query.limit
     )
     more = {"next_cursor": page.next_cursor} if page.next_cursor else {}
     return json_answer({"runs": [listed_view(run) for run in page.runs], **more})

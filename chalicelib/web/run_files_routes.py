@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import unquote
 
 from chalice.app import Blueprint, Response
 
@@ -103,7 +104,7 @@ def list_group(group: str) -> Response:
     """Answer a page of the group's runs, as ``GET /runs`` does."""
     query = query_of(routes.current_request, GroupQuery)
     page = bootstrap.ports().runs.list(
-        group=group, state=query.state, cursor=query.cursor, limit=query.limit
+        group=unquote(group), state=query.state, cursor=query.cursor, limit=query.limit
     )
     return runs_answer(page.runs, page.next_cursor)
 
@@ -112,7 +113,7 @@ def list_group(group: str) -> Response:
 @answered
 def rank_group(group: str) -> Response:
     """Answer ``{"schema", "ranking": [{"run", "created_at", "results"}]}``, best first."""
-    ports = bootstrap.ports()
+    ports, group = bootstrap.ports(), unquote(group)
     schema = results.schema_of(group, ports.site)
     ranked = [
         {"run": run.run_id, "created_at": run.created_at, "results": run.results}

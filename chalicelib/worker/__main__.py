@@ -30,7 +30,7 @@ from pydantic import JsonValue
 from chalicelib import bootstrap, settings
 from chalicelib.bootstrap import WorkerPorts
 from chalicelib.core.errors import FalseworkError, InvalidRequest, NotFound, Refused
-from chalicelib.core.worker_documents import Outcome
+from chalicelib.core.worker_documents import Outcome, read_order
 from chalicelib.worker import envelope, verbs
 from chalicelib.worker.batch_child import CANNOT_BE_DONE, CLAIMED_BY_ANOTHER, DONE, work_batch
 from chalicelib.worker.claim import earlier_outcome, holds_claim
@@ -76,7 +76,7 @@ def work(verb: Verb, bench: Bench) -> int:
     if earlier is not None:
         say(f"job {job.job_name} has ended before: nothing to do")
         return CANNOT_BE_DONE if earlier.error else DONE
-    order = objects.read(job.request_uri)
+    order = read_order(objects.read, job.request_uri)
     result: JsonValue = None
     error = None
     try:

@@ -22,7 +22,7 @@ from typing import Final, Protocol
 from pydantic import JsonValue
 
 from chalicelib.core.errors import InvalidRequest, NotFound, Refused
-from chalicelib.core.worker_documents import Outcome
+from chalicelib.core.worker_documents import Outcome, read_order
 from chalicelib.ports import Claims, ObjectStore
 from chalicelib.worker.claim import holds_claim
 from chalicelib.worker.problems import sentence
@@ -72,7 +72,7 @@ def work_batch(
     if _is_there(objects, done):
         say(f"batch {number:,} has been done before: nothing to do")
         return DONE
-    batches = read(objects.read(job.request_uri))
+    batches = read(read_order(objects.read, job.request_uri))
     content = objects.read(batch_uri(batches.prefix, number))
     objects.remove(error)  # what an earlier job could not do may have been mended
     try:

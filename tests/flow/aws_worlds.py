@@ -229,7 +229,7 @@ class AwsWorld:
         name = self.jobs[job_id]["name"]
         if self.claims.claim(name, 0, job_id, 1).job_id != job_id:
             return
-        assert self.s3.get_object(**_place(environment["FALSEWORK_REQUEST_URI"]))
+        assert self.s3.get_object(**_place(environment["FALSEWORK_REQUEST_URI"].partition("#")[0]))
         outcome = Outcome(
             job_name=name,
             job_id=job_id,

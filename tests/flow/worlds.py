@@ -15,7 +15,7 @@ from typing import Any
 from chalicelib import calls, engine, intake
 from chalicelib.core.run import JobStatus, Run
 from chalicelib.core.site import Site
-from chalicelib.core.worker_documents import Outcome
+from chalicelib.core.worker_documents import Outcome, read_order
 from chalicelib.local.claims import LocalClaims
 from chalicelib.local.database import Database
 from chalicelib.local.dead_letters import NoDeadLetters
@@ -119,7 +119,7 @@ class FakeBatch:
         holder = self._world.claims.claim(job.name, 0, job.job_id, 1)
         if holder.job_id != job.job_id:
             return
-        assert self._world.objects.read(environment["FALSEWORK_REQUEST_URI"])
+        assert read_order(self._world.objects.read, environment["FALSEWORK_REQUEST_URI"])
         outcome = Outcome(
             job_name=job.name,
             job_id=job.job_id,

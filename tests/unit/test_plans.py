@@ -20,7 +20,7 @@ from chalicelib.core.plans.plan import (
 from chalicelib.core.run import StageStatus
 from chalicelib.core.site import Site
 from chalicelib.core.submission import parse_submission
-from chalicelib.core.worker_documents import CleanUpOrder, StageInOrder, StageOutOrder
+from chalicelib.core.worker_documents import CleanUpOrder, StageInOrder, StageOutOrder, read_order
 from chalicelib.local.folders import own_file_systems
 from tests.flow.worlds import a_demand
 from tests.unit.runs import UID, a_run
@@ -45,8 +45,8 @@ def without_data() -> dict[str, Any]:
 def order(plan: Plan, name: str) -> Any:
     (action,) = [stage.action for stage in plan.stages if stage.name == "scaffold"]
     assert isinstance(action, PutDocuments)
-    (text,) = [text for uri, text in action.documents.items() if uri.endswith(f"/{name}.json")]
-    return text
+    (uri,) = action.documents
+    return read_order(lambda place: action.documents[place].encode(), f"{uri}#{name}")
 
 
 def actions(plan: Plan) -> dict[str, str]:
@@ -145,7 +145,8 @@ class TestLimits:
         assert preparation.command == ("falsework-worker", "stage-in", "--again")
         assert (preparation.is_worker, preparation.definition) == (True, "worker")
         uri = preparation.environment["FALSEWORK_REQUEST_URI"]
-        assert StageInOrder.model_validate_json(plan.stage("scaffold").action.documents[uri])
+        assert uri.endswith("/orders.json#stage-in")
+        assert StageInOrder.model_validate_json(order(plan, "stage-in"))
 
 
 class TestOrders:

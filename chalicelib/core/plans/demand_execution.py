@@ -105,23 +105,24 @@ class _Demand:
         self._response = scaffolding.response
         self._site = site
         self._home = home
+        self._orders = f"{home}orders.json"
 
     def scaffold(self) -> Action:
         made, batches = self._scaffolding, f"{self._home}batches/"
         most = self._site.batch_bytes
-        documents = {
-            "stage-in.json": stage_in_order(made, f"{batches}stage-in/", most).model_dump_json(),
-            "stage-out.json": stage_out_order(
-                made, f"{batches}stage-out/", most
-            ).model_dump_json(),
-            "clean-up.json": clean_up_order(made, self._paths_to_remove()).model_dump_json(),
-            "scaffolding.json": json.dumps(self._response.to_wire()),
+        orders = {
+            "stage-in": stage_in_order(made, f"{batches}stage-in/", most).model_dump(mode="json"),
+            "stage-out": stage_out_order(made, f"{batches}stage-out/", most).model_dump(
+                mode="json"
+            ),
+            "clean-up": clean_up_order(made, self._paths_to_remove()).model_dump(mode="json"),
+            "scaffolding": self._response.to_wire(),
         }
         return PutDocuments(
-            documents={f"{self._home}{name}": text for name, text in documents.items()},
+            documents={self._orders: json.dumps(orders)},
             result={
                 "working_directory": self._scaffolding.working_directory_efs,
-                "scaffolding": f"{self._home}scaffolding.json",
+                "scaffolding": f"{self._orders}#scaffolding",
             },
         )
 
@@ -170,7 +171,7 @@ class _Demand:
             command=(WORKER, verb, *arguments),
             environment={
                 **self._site.worker_environment,
-                "FALSEWORK_REQUEST_URI": f"{self._home}{verb}.json",
+                "FALSEWORK_REQUEST_URI": f"{self._orders}#{verb}",
             },
             resource_requirements=WORKER_RESOURCES,
             is_worker=True,
