@@ -15,7 +15,7 @@ from tests.contract.aws_opener import AwsOpener
 from tests.contract.openers import LocalOpener
 from tests.contract.operations import Walks, sequence
 
-SLICES = {"moto": range(30), "dynalite": range(30, 150)}
+SLICES = {"moto": range(25), "dynalite": range(25, 100)}
 ALL = range(5_000)
 CHUNK = 50
 

@@ -60,7 +60,7 @@ def sampled(trace, *, is_whole):
     every = [(at, name) for at, name in enumerate(trace, 1)]
     if is_whole:
         return every
-    return [call for call in every if call[0] % 7 == 2 or call[1] == "batch.SubmitJob"]
+    return [call for call in every if call[0] % 14 == 2 or call[1] == "batch.SubmitJob"]
 
 
 @pytest.mark.parametrize(("is_lossy", "is_whole"), WAYS)

@@ -16,7 +16,7 @@ from tests.flow.aws_worlds import AwsWorld, a_request, aws_account, job_event, m
 from tests.flow.test_aws_events import without_data
 
 ROUNDS = [
-    pytest.param(200, id="200 rounds"),
+    pytest.param(100, id="100 rounds"),
     pytest.param(1000, id="1000 rounds", marks=pytest.mark.campaign),
 ]
 
