@@ -84,7 +84,8 @@ ADVICE: Final = {
     ),
     "worker": Advice(
         "the worker that copies or removes files failed",
-        f"Look at what it wrote: {_LOGS}",
+        "If the message names something to correct, correct it; where the command has to run "
+        f"again for that: falsework rollback {{run}} execute. What the worker wrote: {_LOGS}",
         _ANEW_OR_RESUME,
     ),
     "call": Advice(

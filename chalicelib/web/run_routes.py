@@ -9,6 +9,7 @@ from chalice.app import Blueprint, Response
 from chalicelib import bootstrap, engine
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.events import CancelRequested, ResumeRequested, RollbackRequested
+from chalicelib.core.run import RunState
 from chalicelib.core.view import run_view, stages_view
 from chalicelib.core.why import why
 from chalicelib.run_manager import ageing
@@ -80,7 +81,12 @@ def show_logs(run_id: str) -> Response:
 def cancel_run(run_id: str) -> Response:
     """Cancel the run: 202, and 409 for one that has ended."""
     ports = bootstrap.ports()
-    run = engine.handle(CancelRequested(run_id=run_id, at=ports.clock()), ports)
+    try:
+        run = engine.handle(CancelRequested(run_id=run_id, at=ports.clock()), ports)
+    except Unavailable:  # once it is saved it is accepted: the jobs are stopped by the sweep
+        run = ports.runs.load(run_id)
+        if run.state is not RunState.CANCELED:
+            raise
     return json_answer(run_view(run), 202)
 
 

@@ -178,8 +178,37 @@ class TestAttempts:
         player.apply(ResumeRequested(run_id="r1", at=at(player.now)))
         assert attempts(player.run) == (1, 1)
         assert player.play([1]).state is RunState.ERROR
-        with pytest.raises(Conflict, match="used up its 3 attempts"):
+        with pytest.raises(Conflict, match="0 of its 3 attempts left"):
             player.apply(ResumeRequested(run_id="r1", at=at(player.now)))
+
+    def test_what_they_cannot_finish_is_not_begun(self):
+        plan = a_chain("A", "B", "C", retry_policy="GLOBAL", max_attempts=4)
+        player = Player(plan)
+        run = player.play([0, 0, 0])
+        with pytest.raises(Conflict, match="1 of its 4 attempts left"):
+            rollback(run, "B")
+        assert rollback(run, "C").run.generation == 2
+
+
+class TestKeptOutputs:
+    """stage-out failed, clean-up ran and spared what was not brought home."""
+
+    def run(self, until):
+        plan = a_plan_with_files(policy=CleanUpPolicy.ALWAYS)
+        run = a_run(until=until, plan=plan)
+        job = run.job(until)
+        run = decide(run, CancelRequested(run_id="r1", at=at(7))).run
+        ended = seen(job.job_id, JobStatus.FAILED, job.serial, ended_attempts=1)
+        return drive(*decide(run, ended), until="")
+
+    def test_a_command_that_has_succeeded_is_not_run_again(self):
+        run = self.run("stage-out")
+        assert run.stage("clean-up").status is StageStatus.COMPLETE
+        assert statuses(resume(run).run) == ["COMPLETE"] * 4 + ["CREATED"] * 2
+
+    def test_one_that_has_not_gets_its_inputs_again(self):
+        run = self.run("execute")
+        assert statuses(resume(run).run) == ["COMPLETE"] * 2 + ["CREATED"] * 4
 
 
 class TestRollback:

@@ -272,12 +272,19 @@ class TestCleanGround:
         player = Player(a_chain("A", retry_policy="STAGE", max_attempts=3, prep=self.PREP))
         player.end(player.submit(), 1)
         player.wait()
-        self.prepare(player, error="input x: nothing there")
+        self.prepare(player, is_written=False)
         assert statuses(player.run) == ["RETRY"]
         player.wait()
         self.prepare(player)
         player.end(player.submit(), 0)
         assert (player.run.state, attempts(player.run)) == (RunState.SUCCESS, (3,))
+
+    def test_what_a_worker_says_the_user_must_mend_is_not_tried_again(self):
+        player = Player(a_chain("A", retry_policy="STAGE", max_attempts=9, prep=self.PREP))
+        player.end(player.submit(), 1)
+        player.wait()
+        self.prepare(player, error="input x: nothing there")
+        assert (player.run.state, attempts(player.run)) == (RunState.ERROR, (2,))
 
     def test_what_a_late_job_of_the_same_attempt_half_wrote_is_cleared_away(self):
         player = Player(a_chain("A", prep=self.PREP))

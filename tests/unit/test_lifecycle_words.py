@@ -80,8 +80,8 @@ REFUSALS = {
     "resumed-without-attempts": (
         lambda: resume(spent()),
         (
-            "run r1 has used up its 1 attempts (retry_policy GLOBAL) and cannot go on;"
-            " submit it again under another id"
+            "run r1 has 0 of its 1 attempts left (retry_policy GLOBAL), and 1 stages would have to"
+            " run; submit it again under another id"
         ),
     ),
     "rolled-back-under-way": (

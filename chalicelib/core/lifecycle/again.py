@@ -16,7 +16,7 @@ from typing import Final
 from chalicelib.core.errors import Conflict, InvalidRequest
 from chalicelib.core.events import ResumeRequested, RollbackRequested
 from chalicelib.core.lifecycle import stages
-from chalicelib.core.lifecycle.attempts import is_exhausted
+from chalicelib.core.lifecycle.attempts import attempts_left
 from chalicelib.core.plans.plan import NoAction, RetryPolicy
 from chalicelib.core.run import JobState, Run, RunState, StageStatus
 
@@ -61,11 +61,6 @@ def _is_repeated(run: Run, event: ResumeRequested | RollbackRequested) -> bool:
 def _check_ended(run: Run, done: str) -> None:
     if not run.is_terminal:
         raise Conflict(f"run {run.id} is {run.state}: only a run that has ended can be {done}")
-    if is_exhausted(run):
-        raise Conflict(
-            f"run {run.id} has used up its {run.plan.max_attempts} attempts (retry_policy GLOBAL)"
-            " and cannot go on; submit it again under another id"
-        )
 
 
 def _begin_again(run: Run, names: set[str], at: datetime) -> Run:
@@ -74,13 +69,16 @@ def _begin_again(run: Run, names: set[str], at: datetime) -> Run:
         for plan in run.plan.stages
         if plan.is_closing or run.stage(plan.name).status is not StageStatus.COMPLETE
     }
-    if _has_clean_up_begun(run):
-        names |= {plan.name for plan in run.plan.stages if plan.has_files}
-    keeps_attempts = run.plan.retry_policy is RetryPolicy.GLOBAL
+    files = {plan.name for plan in run.plan.stages if plan.has_files}
+    if _has_clean_up_begun(run) and not (_are_outputs_kept(run) and not files & names):
+        names |= files
     for plan in run.plan.stages:
-        if plan.name in names or (not plan.is_closing and names & set(plan.after)):
+        if not plan.is_closing and names & set(plan.after):
             names.add(plan.name)
-            run = stages.reset(run, plan.name, at, keeps_attempts=keeps_attempts)
+    keeps_attempts = run.plan.retry_policy is RetryPolicy.GLOBAL
+    _check_budget(run, names)
+    for name in names:
+        run = stages.reset(run, name, at, keeps_attempts=keeps_attempts)
     return run.model_copy(
         update={
             "generation": run.generation + 1,
@@ -93,6 +91,23 @@ def _begin_again(run: Run, names: set[str], at: datetime) -> Run:
             "jobs": _worth_keeping(run.jobs),
         }
     )
+
+
+def _check_budget(run: Run, names: set[str]) -> None:
+    """What cannot be finished is not begun: it would make an ERROR of a SUCCESS."""
+    needed = sum(not plan.is_closing and plan.name in names for plan in run.plan.stages)
+    left = attempts_left(run)
+    if left is not None and left < needed:
+        raise Conflict(
+            f"run {run.id} has {left} of its {run.plan.max_attempts} attempts left (retry_policy"
+            f" GLOBAL), and {needed} stages would have to run; submit it again under another id"
+        )
+
+
+def _are_outputs_kept(run: Run) -> bool:
+    """Clean-up spares what has not been brought home, so that only the rest has to be done."""
+    maker = run.plan.outputs_from
+    return maker is not None and run.stage(maker).status is not StageStatus.COMPLETE
 
 
 def _has_clean_up_begun(run: Run) -> bool:

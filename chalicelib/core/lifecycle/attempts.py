@@ -36,16 +36,25 @@ EXHAUSTED: Final = "attempts exhausted"
 
 
 def fail_stage(  # noqa: PLR0913 -- a failure is described by these
-    run: Run, name: str, at: datetime, cause: str, message: str, *, is_spoilt: bool = False
+    run: Run,
+    name: str,
+    at: datetime,
+    cause: str,
+    message: str,
+    *,
+    is_spoilt: bool = False,
+    is_final: bool = False,
 ) -> Run:
     """End the attempt: in RETRY if another one is allowed, else in ERROR.
 
-    ``is_spoilt``: it was not the stage's own fault, and does not count. The first stage that ends
+    ``is_spoilt``: it was not the stage's own fault, and does not count. ``is_final``: trying again
+    would end the same way. The first stage that ends
     in ERROR in a run whose end is not decided yet is the run's error.
     """
     message = message[:MESSAGE_CHARACTERS]
     stage = run.stage(name)
-    if stage.status is StageStatus.RUNNING and _may_try_again(run, stage, cause, is_spoilt):
+    may_try = stage.status is StageStatus.RUNNING and not is_final
+    if may_try and _may_try_again(run, stage, cause, is_spoilt):
         free = stage.free_attempts + is_spoilt
         return stages.retry(
             run,
@@ -71,12 +80,20 @@ def has_fallback(run: Run, name: str) -> bool:
     return is_there and not run.stage(name).uses_fallback
 
 
-def is_exhausted(run: Run) -> bool:
-    """Whether GLOBAL's one budget is spent; every execution takes one, a success as well."""
+def attempts_left(run: Run) -> int | None:
+    """Return what is left of GLOBAL's one budget; every execution takes one, a success as well.
+
+    None under the other policies.
+    """
     if run.plan.retry_policy is not RetryPolicy.GLOBAL:
-        return False
+        return None
     counted = [run.stage(plan.name) for plan in run.plan.stages if not plan.is_closing]
-    return sum(map(_spent, counted)) >= run.plan.max_attempts
+    return max(0, run.plan.max_attempts - sum(map(_spent, counted)))
+
+
+def is_exhausted(run: Run) -> bool:
+    """Whether GLOBAL's budget is spent."""
+    return attempts_left(run) == 0
 
 
 def backoff(run: Run, stage: Stage) -> timedelta:
