@@ -87,7 +87,8 @@ def run(tree: Path, module: str, *arguments: str) -> bool:
         check=False,
         text=True,
     )
-    assert done.returncode in {0, 1}, done.stdout + done.stderr
+    # pytest ends with 2 where workers are stopped at the first failure.
+    assert done.returncode in {0, 1, 2}, done.stdout + done.stderr
     assert f"{ROOT}/chalicelib" not in done.stdout, "it ran on another tree's code"
     return done.returncode == 0
 
