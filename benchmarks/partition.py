@@ -23,10 +23,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from chalicelib.aws.bucket_listing import read_page
+from chalicelib.carriers import Entry
 from chalicelib.core.data_sync.filters import PathFilter
 from chalicelib.core.data_sync.partition import cut, pack
 from chalicelib.core.data_sync.requests import FilterConfig
-from chalicelib.ports import Entry
 
 PAGE: Final = 1000
 LAYOUTS: Final = {

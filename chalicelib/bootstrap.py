@@ -12,9 +12,10 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import settings as environment
+from chalicelib.carriers import Carrier
 from chalicelib.core.errors import Misconfigured
 from chalicelib.file_ports import Contents
-from chalicelib.ports import Carrier, Claims, ObjectStore, Ports
+from chalicelib.ports import Claims, ObjectStore, Ports
 from chalicelib.settings import Settings
 from chalicelib.work_ports import WorkPorts
 

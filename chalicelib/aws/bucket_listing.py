@@ -22,8 +22,8 @@ from botocore.httpsession import URLLib3Session
 
 from chalicelib.aws.buckets import Buckets, answered
 from chalicelib.aws.client_errors import is_no, translated
+from chalicelib.carriers import Entry
 from chalicelib.core.errors import NotFound, Unavailable
-from chalicelib.ports import Entry
 
 _PAUSES_SECONDS: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Between tries of a page that S3 did not answer, or answered with "SlowDown"."""

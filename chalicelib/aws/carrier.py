@@ -30,10 +30,10 @@ from chalicelib.aws.buckets import Buckets, is_plain, talking
 from chalicelib.aws.crew import Crew
 from chalicelib.aws.downloads import Downloads
 from chalicelib.aws.uploads import Uploads
+from chalicelib.carriers import Entry, Transfer
 from chalicelib.core.errors import NotFound
 from chalicelib.core.limits import S3_DELETE_KEYS
 from chalicelib.core.object_names import parse_object, parse_prefix
-from chalicelib.ports import Entry, Transfer
 
 if TYPE_CHECKING:
     from chalicelib.aws.boto_objects import BotoObjects

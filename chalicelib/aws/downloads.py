@@ -20,9 +20,9 @@ import obstore
 
 from chalicelib.aws.buckets import Buckets, talking
 from chalicelib.aws.local_files import replacing, write_all
+from chalicelib.carriers import Transfer
 from chalicelib.core.errors import Refused, Unavailable
 from chalicelib.core.object_names import ObjectName, parse_object
-from chalicelib.ports import Transfer
 
 RANGE_BYTES: Final = 8 * 1024 * 1024
 RANGES_AT_A_TIME: Final = 16

@@ -19,10 +19,11 @@ from chalicelib.aws.clients import Clients
 from chalicelib.aws.facilities import AwsFacilities
 from chalicelib.aws.own_mounts import mounts_of_function, volumes_of_job
 from chalicelib.aws.s3_access import find_access
+from chalicelib.carriers import Carrier
 from chalicelib.core.mounts import volumes_of
 from chalicelib.core.site import FileSystems
 from chalicelib.core.worker_documents import MountedVolume
-from chalicelib.ports import Carrier, Facilities, JobRunner
+from chalicelib.ports import Facilities, JobRunner
 from chalicelib.settings import Settings
 
 AwsEnvironment = tuple[tuple[str, str], ...]

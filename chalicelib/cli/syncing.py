@@ -12,6 +12,7 @@ import os
 from typing import Any, Final
 
 from chalicelib import bootstrap
+from chalicelib.carriers import Carrier
 from chalicelib.cli.complaints import Complaint, Exit
 from chalicelib.cli.connection import Connection, connect, run_path
 from chalicelib.cli.places import embedded, open_home, settings_of
@@ -24,7 +25,6 @@ from chalicelib.core.file_requests import SYNC, parse_file_request
 from chalicelib.core.mounts import volumes_of
 from chalicelib.core.paths import path_kind
 from chalicelib.core.site import FileSystems, Mount
-from chalicelib.ports import Carrier
 from chalicelib.settings import Settings
 from chalicelib.worker.sync.locations import Locations
 from chalicelib.worker.sync.planning import gives_up_source

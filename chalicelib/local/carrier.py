@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+from chalicelib.carriers import Entry, Transfer
 from chalicelib.core.errors import InvalidRequest, NotFound
 from chalicelib.local.object_store import LocalObjectStore
-from chalicelib.ports import Entry, Transfer
 
 
 class LocalCarrier:

@@ -21,9 +21,9 @@ from uuid import uuid4
 
 from chalicelib import bootstrap, settings
 from chalicelib.atomic_files import write_atomically
+from chalicelib.carriers import Carrier
 from chalicelib.core.errors import InvalidRequest, NotFound
 from chalicelib.core.json_text import read_object
-from chalicelib.ports import Carrier
 from chalicelib.worker.handlers import resolve
 
 

@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from chalicelib import bootstrap
 from chalicelib import settings as environment
+from chalicelib.carriers import Carrier
 from chalicelib.core.data_sync.batch_requests import (
     DataSyncResponse,
     DataSyncResult,
@@ -41,7 +42,6 @@ from chalicelib.core.demand.scaffolding import PrepareDemandScaffoldingRequest
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.mounts import volumes_of
 from chalicelib.core.site import FileSystems
-from chalicelib.ports import Carrier
 from chalicelib.worker.demand_steps import define_and_prepare, scaffold
 from chalicelib.worker.sync.batches import batch_sync, prepare_batches
 from chalicelib.worker.sync.json_files import put_json, read_json

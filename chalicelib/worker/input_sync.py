@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from chalicelib.carriers import Carrier
 from chalicelib.core.data_sync.filters import PathFilter
 from chalicelib.core.data_sync.missing import SourceMissing
 from chalicelib.core.data_sync.requests import DataSyncRequest
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.ports import Carrier
 from chalicelib.worker.folders import make_folder_of
 from chalicelib.worker.places import Places
 from chalicelib.worker.run_locations import RunLocations

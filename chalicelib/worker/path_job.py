@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
+from chalicelib.carriers import Carrier
 from chalicelib.core.data_sync.path_requests import (
     GetDataPathStatsRequest,
     ListDataPathsRequest,
@@ -22,7 +23,7 @@ from chalicelib.core.data_sync.requests import RemoveDataPathsRequest
 from chalicelib.core.demand.wire import Wire
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.worker_documents import HandlerOrder
-from chalicelib.ports import Carrier, ObjectStore
+from chalicelib.ports import ObjectStore
 from chalicelib.worker.sync.locations import Locations
 from chalicelib.worker.sync.paths import list_paths, outdated_paths, path_stats, remove_paths
 from chalicelib.worker.transfers import say

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from chalicelib.carriers import Carrier, Entry
 from chalicelib.core.data_sync.filters import PathFilter
 from chalicelib.core.data_sync.requests import DataSyncRequest, RemoteToLocalConfig
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.ports import Carrier, Entry
 from chalicelib.worker.input_sync import carry_input, plan_input
 from chalicelib.worker.places import Places
 from chalicelib.worker.run_locations import RunLocations

@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from chalicelib.carriers import Carrier
 from chalicelib.core.worker_documents import ParameterSync, StageInOrder, TextFile
-from chalicelib.ports import Carrier
 from chalicelib.worker.folders import make_folder_of, make_root
 from chalicelib.worker.input_sync import bring_input
 from chalicelib.worker.leftovers import move_aside

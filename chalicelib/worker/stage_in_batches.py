@@ -14,11 +14,12 @@ from typing import Final
 
 from pydantic import JsonValue, TypeAdapter
 
+from chalicelib.carriers import Carrier
 from chalicelib.core.data_sync.batching import request_for
 from chalicelib.core.data_sync.partition import Node, cut, pack
 from chalicelib.core.data_sync.requests import PrepareBatchDataSyncRequest
 from chalicelib.core.worker_documents import ParameterSync, StageInOrder
-from chalicelib.ports import Carrier, ObjectStore
+from chalicelib.ports import ObjectStore
 from chalicelib.worker.batch_child import batch_uri
 from chalicelib.worker.input_sync import files_of_input
 from chalicelib.worker.places import Places

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from chalicelib.carriers import Carrier
 from chalicelib.core.data_sync.destinations import (
     arrives_at,
     checked_key,
@@ -30,7 +31,6 @@ from chalicelib.core.data_sync.requests import DataSyncRequest
 from chalicelib.core.data_sync.selection import what_to_delete
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.worker_documents import ParameterSync, StageOutOrder
-from chalicelib.ports import Carrier
 from chalicelib.worker.output_tree import OutputFile, find_output
 from chalicelib.worker.places import Places
 from chalicelib.worker.problems import problems_of

@@ -14,12 +14,13 @@ from typing import Final
 
 from pydantic import JsonValue, TypeAdapter
 
+from chalicelib.carriers import Carrier
 from chalicelib.core.data_sync.batching import request_for
 from chalicelib.core.data_sync.manifest import manifest_uri
 from chalicelib.core.data_sync.partition import Node, cut, pack
 from chalicelib.core.data_sync.requests import PrepareBatchDataSyncRequest
 from chalicelib.core.worker_documents import ParameterSync, StageOutOrder
-from chalicelib.ports import Carrier, ObjectStore
+from chalicelib.ports import ObjectStore
 from chalicelib.worker.batch_child import batch_uri, documents
 from chalicelib.worker.stage_out import Outgoing, look_at_all, stage_out, upload_all
 from chalicelib.worker.transfers import say

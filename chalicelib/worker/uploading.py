@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, NamedTuple
 
+from chalicelib.carriers import Carrier, Transfer
 from chalicelib.core.data_sync.plan import Tally
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.ports import Carrier, Transfer
 from chalicelib.worker.output_tree import OutputFile
 from chalicelib.worker.sync.progress import Progress
 from chalicelib.worker.transfers import MOST_THREADS

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from chalicelib.ports import Carrier, Entry, Transfer
+from chalicelib.carriers import Carrier, Entry, Transfer
 
 
 class Witness:

@@ -14,10 +14,10 @@ from botocore.credentials import Credentials
 from chalicelib.aws.buckets import Buckets
 from chalicelib.aws.carrier import S3Carrier
 from chalicelib.aws.s3_access import S3Access
+from chalicelib.carriers import Carrier, Transfer
 from chalicelib.core.errors import InvalidRequest, NotFound
 from chalicelib.local.carrier import LocalCarrier
 from chalicelib.local.object_store import LocalObjectStore
-from chalicelib.ports import Carrier, Transfer
 from tests.clouds.clients import client
 
 MIB = 1024 * 1024

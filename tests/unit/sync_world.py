@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from chalicelib.carriers import Entry, Transfer
 from chalicelib.core.data_sync.requests import DataSyncRequest
 from chalicelib.core.errors import InvalidRequest, NotFound
 from chalicelib.core.worker_documents import MountedVolume
-from chalicelib.ports import Entry, Transfer
 from chalicelib.worker.sync.locations import Locations
 from chalicelib.worker.sync.syncing import DataSync, SyncReport
 

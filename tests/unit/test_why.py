@@ -298,9 +298,11 @@ class TestEnded:
         assert why(decide(run, event).run, at(9))[:3] == [
             "The run failed in stage stage-in: the worker that copies or removes files failed.",
             "The message is: no input",
-            "If the message names something to correct, correct it; where the command has to run "
-            "again for that: falsework rollback r1 execute. What the worker wrote: falsework logs "
-            "r1 --stage stage-in",
+            (
+                "If the message names something to correct, correct it; where the command has to "
+                "run again for that: falsework rollback r1 execute. What the worker wrote: "
+                "falsework logs r1 --stage stage-in"
+            ),
         ]
 
     @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from chalicelib.bootstrap import WorkerPorts
+from chalicelib.carriers import Entry, Transfer
 from chalicelib.core.errors import NotFound
 from chalicelib.core.worker_documents import (
     CleanUpOrder,
@@ -19,7 +20,7 @@ from chalicelib.core.worker_documents import (
     StageInOrder,
     StageOutOrder,
 )
-from chalicelib.ports import Claim, Entry, ObjectInfo, Transfer
+from chalicelib.ports import Claim, ObjectInfo
 from chalicelib.worker.__main__ import main
 from chalicelib.worker.sync.leavings import SHARED_NOTES
 

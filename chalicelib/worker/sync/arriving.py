@@ -15,9 +15,9 @@ from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
+from chalicelib.carriers import Carrier, Transfer
 from chalicelib.core.data_sync.plan import in_the_way
 from chalicelib.core.errors import InvalidRequest, NotFound, Refused
-from chalicelib.ports import Carrier, Transfer
 from chalicelib.worker.problems import problems_of
 from chalicelib.worker.removal import remove_files
 from chalicelib.worker.sync.local_copy import copy_files

@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
+from chalicelib.carriers import Carrier
 from chalicelib.core.data_sync.plan import Judged, Verdict
-from chalicelib.ports import Carrier
 from chalicelib.worker.sync.content import has_etag, is_equal
 
 COMPARED_AT_A_TIME: Final = 1000

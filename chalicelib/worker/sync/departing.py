@@ -12,10 +12,10 @@ from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
+from chalicelib.carriers import Carrier, Transfer
 from chalicelib.core.data_sync.plan import SyncPlan
 from chalicelib.core.data_sync.selection import FileState
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.ports import Carrier, Transfer
 from chalicelib.worker.sync.listing import is_same_file
 from chalicelib.worker.sync.locations import LocalPlace, leads_out
 from chalicelib.worker.sync.planning import Planned

@@ -10,10 +10,10 @@ from typing import Final
 from pydantic import JsonValue
 
 from chalicelib.atomic_files import write_atomically
+from chalicelib.carriers import Carrier
 from chalicelib.core.data_sync.missing import SourceMissing
 from chalicelib.core.data_sync.path_requests import PutJsonToFileRequest
 from chalicelib.core.errors import InvalidRequest, NotFound
-from chalicelib.ports import Carrier
 from chalicelib.worker.sync.locations import LocalPlace, Locations, ObjectPlace
 
 SCRATCH_TAGS: Final = {"time-to-live": "scratch"}

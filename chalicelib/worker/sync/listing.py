@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import NamedTuple
 
+from chalicelib.carriers import Carrier, Entry
 from chalicelib.core.data_sync.destinations import folder_uri, name_below
 from chalicelib.core.data_sync.filters import PathFilter
 from chalicelib.core.data_sync.manifest import is_manifest
 from chalicelib.core.data_sync.plan import Listed
 from chalicelib.core.data_sync.selection import FileState
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.ports import Carrier, Entry
 from chalicelib.worker.sync.leavings import is_leaving, is_note
 from chalicelib.worker.sync.local_tree import LocalFile, content_of, files_of
 from chalicelib.worker.sync.locations import LocalPlace, ObjectPlace, Place

@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from chalicelib.atomic_files import COPY_BYTES, replacing
-from chalicelib.ports import Transfer
+from chalicelib.carriers import Transfer
 from chalicelib.worker.transfers import MOST_THREADS
 
 

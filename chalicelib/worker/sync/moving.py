@@ -16,11 +16,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from chalicelib.carriers import Carrier, Entry
 from chalicelib.core.data_sync.destinations import folder_uri, name_below
 from chalicelib.core.data_sync.filters import PathFilter
 from chalicelib.core.data_sync.selection import FileState
 from chalicelib.core.errors import NotFound, Unavailable
-from chalicelib.ports import Carrier, Entry
 from chalicelib.worker.removal import remove
 from chalicelib.worker.sync.leavings import MOVED, TOMBSTONE
 from chalicelib.worker.sync.listing import find_source

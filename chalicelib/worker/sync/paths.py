@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from chalicelib.carriers import Carrier
 from chalicelib.core.data_sync.outdated import Age, outdated
 from chalicelib.core.data_sync.path_requests import (
     DataPaths,
@@ -17,7 +18,6 @@ from chalicelib.core.data_sync.path_requests import (
 )
 from chalicelib.core.data_sync.requests import RemoveDataPathsRequest
 from chalicelib.core.data_sync.tree import Node, tree_of
-from chalicelib.ports import Carrier
 from chalicelib.worker.sync.listing import entries_at
 from chalicelib.worker.sync.locations import LocalPlace, Locations, ObjectPlace
 from chalicelib.worker.unused import remove_unused

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from chalicelib.carriers import Carrier
 from chalicelib.core.data_sync.filters import PathFilter
 from chalicelib.core.data_sync.missing import SourceMissing
 from chalicelib.core.data_sync.plan import Listed, SyncPlan
 from chalicelib.core.data_sync.requests import DataSyncRequest
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.ports import Carrier
 from chalicelib.worker.sync.ends import (
     Ends,
     arrival,

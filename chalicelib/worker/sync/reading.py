@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from chalicelib.carriers import Carrier
 from chalicelib.core.data_sync.destinations import checked_key, checked_name, fit_for_folders
 from chalicelib.core.data_sync.filters import PathFilter
 from chalicelib.core.data_sync.plan import (
@@ -15,7 +16,6 @@ from chalicelib.core.data_sync.plan import (
     Verdict,
     judged,
 )
-from chalicelib.ports import Carrier
 from chalicelib.worker.sync.comparing import holds_the_same, settled
 from chalicelib.worker.sync.ends import Ends, own_name
 from chalicelib.worker.sync.listing import listed_at

@@ -18,9 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from chalicelib.carriers import Carrier
 from chalicelib.core.data_sync.plan import SyncPlan, Tally
 from chalicelib.core.data_sync.requests import DataSyncRequest
-from chalicelib.ports import Carrier
 from chalicelib.worker.sync.arriving import carry_here
 from chalicelib.worker.sync.departing import carry_there
 from chalicelib.worker.sync.leavings import settle

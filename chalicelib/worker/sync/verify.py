@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
+from chalicelib.carriers import Carrier, Transfer
 from chalicelib.core.data_sync.destinations import folder_uri, is_bucket_root
 from chalicelib.core.data_sync.manifest import Manifest, ManifestFile, manifest_uri
 from chalicelib.core.errors import InvalidRequest, NotFound
-from chalicelib.ports import Carrier, Transfer
 
 CONCURRENCY: Final = 16
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib.aws.bucket_listing import read_page
+from chalicelib.carriers import Entry
 from chalicelib.core.errors import Unavailable
-from chalicelib.ports import Entry
 
 
 @pytest.mark.parametrize(

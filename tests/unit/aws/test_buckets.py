@@ -14,8 +14,8 @@ from chalicelib.aws.bucket_owners import expecting
 from chalicelib.aws.buckets import OWNER_HEADER, Buckets, is_plain
 from chalicelib.aws.carrier import S3Carrier
 from chalicelib.aws.s3_access import S3Access
+from chalicelib.carriers import Transfer
 from chalicelib.core.errors import NotFound, Refused, TurnedAway, Unavailable
-from chalicelib.ports import Transfer
 from tests.clouds.clients import client, closing_clients
 
 OWNERS = {"ours": "123456789012"}
