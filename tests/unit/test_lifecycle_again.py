@@ -14,8 +14,8 @@ from chalicelib.core.events import (
     RollbackRequested,
 )
 from chalicelib.core.lifecycle import decide
-from chalicelib.core.lifecycle.again import KEPT_JOBS
 from chalicelib.core.lifecycle.attempts import needs_preparation
+from chalicelib.core.lifecycle.jobs import KEPT_JOBS
 from chalicelib.core.plans.plan import CleanUpPolicy
 from chalicelib.core.run import JobStatus, RunState, StageStatus
 from tests.unit.runs import a_plan, a_run, at, drive, requested, seen, worker

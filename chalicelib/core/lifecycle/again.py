@@ -11,17 +11,14 @@ before they are gone (``advance.ready``).
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 from chalicelib.core.errors import Conflict, InvalidRequest
 from chalicelib.core.events import ResumeRequested, RollbackRequested
 from chalicelib.core.lifecycle import stages
 from chalicelib.core.lifecycle.attempts import attempts_left
+from chalicelib.core.lifecycle.jobs import worth_keeping
 from chalicelib.core.plans.plan import NoAction, RetryPolicy
-from chalicelib.core.run import JobState, Run, RunState, StageStatus
-
-KEPT_JOBS: Final = 50
-"""Ended jobs of earlier generations that a run remembers, with their logs: an item has 400 KB."""
+from chalicelib.core.run import Run, RunState, StageStatus
 
 
 def resume(run: Run, event: ResumeRequested) -> Run:
@@ -88,7 +85,7 @@ def _begin_again(run: Run, names: set[str], at: datetime) -> Run:
             "settled_at": None,
             "error": None,
             "outputs": {} if run.plan.outputs_from in names else run.outputs,
-            "jobs": _worth_keeping(run.jobs),
+            "jobs": worth_keeping(run.jobs),
         }
     )
 
@@ -116,10 +113,3 @@ def _has_clean_up_begun(run: Run) -> bool:
         for plan in run.plan.stages
         if plan.is_closing and not isinstance(plan.action, NoAction)
     )
-
-
-def _worth_keeping(jobs: tuple[JobState, ...]) -> tuple[JobState, ...]:
-    """The last job of a stage that worked is always kept: what it left must be cleared away."""
-    workers = {job.stage: job for job in jobs if job.job_id is not None and not job.is_preparation}
-    kept = [id(job) for job in (*jobs[-KEPT_JOBS:], *workers.values())]
-    return tuple(job for job in jobs if id(job) in kept or not job.has_ended)

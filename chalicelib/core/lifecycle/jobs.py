@@ -8,7 +8,7 @@ the stage adopted is an extra copy: it is remembered, stopped, and never moves t
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from chalicelib.core.events import JobChanged, SubmissionDeferred, SubmissionStarted
 from chalicelib.core.job_names import job_name
@@ -18,6 +18,11 @@ from chalicelib.core.lifecycle.endings import cause_of, how_it_ended, is_spoilt,
 from chalicelib.core.limits import BATCH_ARRAY_CHILDREN
 from chalicelib.core.plans.plan import JobAction
 from chalicelib.core.run import JobState, JobStatus, Run, Stage, StageStatus, rank
+
+MOST_JOBS: Final = 100
+"""How many a run lists, with what was said of each: one item holds 400 KB."""
+KEPT_JOBS: Final = 50
+"""How many ended ones stay, with their logs, when the list is full or a generation begins."""
 
 
 def is_wanted(run: Run, name: str) -> bool:
@@ -74,7 +79,18 @@ def intend(run: Run, event: SubmissionStarted) -> Run:
         children=None if is_preparation else _children(stage),
         follows=last.name if last is not None and last.children else None,
     )
-    return run.model_copy(update={"serial": event.serial, "jobs": (*run.jobs, job)})
+    known = run.jobs if len(run.jobs) < MOST_JOBS else worth_keeping(run.jobs)
+    return run.model_copy(update={"serial": event.serial, "jobs": (*known, job)})
+
+
+def worth_keeping(jobs: tuple[JobState, ...]) -> tuple[JobState, ...]:
+    """Forget the oldest that have ended, but of each stage the last that worked.
+
+    What that one left behind must be cleared away before the stage runs again.
+    """
+    workers = {job.stage: job for job in jobs if job.job_id is not None and not job.is_preparation}
+    kept = [id(job) for job in (*jobs[-KEPT_JOBS:], *workers.values())]
+    return tuple(job for job in jobs if id(job) in kept or not job.has_ended)
 
 
 def _children(stage: Stage) -> int | None:
