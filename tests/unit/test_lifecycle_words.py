@@ -285,3 +285,11 @@ def test_the_history_tells_when_an_execution_began_and_when_it_ended():
         "2026-01-01T00:00:05+00:00",
         4.0,
     )
+
+
+def test_a_cancel_says_who_wanted_it():
+    run = decide(a_run(until="execute"), CancelRequested(run_id="r1", at=at(7))).run
+    assert run.error.message == "canceled by request"
+    event = CancelRequested(run_id="r1", at=at(7), reason="the budget is used up")
+    run = decide(a_run(until="execute"), event).run
+    assert run.error.message == "the budget is used up"
