@@ -53,10 +53,11 @@ def read(run: Run, job: JobState, ports: Ports, at: datetime) -> OutcomeRead:
     event = OutcomeRead(
         run_id=run.id, at=at, stage=job.stage, serial=job.serial, batches_left=len(left)
     )
-    hopeless = sorted(n for name in names if (found := _ERROR.fullmatch(name)) and (n := found[0]))
-    for name in hopeless:
-        if int(name[:6]) in left:
-            return event.model_copy(update={"error": _error(ports.objects.read(home + name))})
+    hopeless = [int(found[1]) for name in names if (found := _ERROR.fullmatch(name))]
+    first = min(set(hopeless) & set(left), default=None)
+    if first is not None:
+        document = ports.objects.read(f"{home}{first:06d}.error.json")
+        return event.model_copy(update={"error": _error(document)})
     if left:
         ports.objects.write(_left_uri(run, job.name), json.dumps(left).encode())
     return event

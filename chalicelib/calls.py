@@ -56,7 +56,6 @@ def _define(definition: JobDefinition, ports: Ports) -> str:
 def job_request(run: Run, job: JobState) -> JobRequest:
     """Return what to submit for the intent ``job``: all from the saved run, nothing fresh."""
     action = _action(run, job)
-    is_worker = action.is_worker
     command = action.command
     if command is not None and action.unsaved_argument and not _has_saved(run):
         command = (*command, action.unsaved_argument)
@@ -68,7 +67,7 @@ def job_request(run: Run, job: JobState) -> JobRequest:
         environment={
             **action.environment,
             **_identity(run, job),
-            **({"FALSEWORK_OUTCOME_URI": outcome_uri(run, job)} if is_worker else {}),
+            **({"FALSEWORK_OUTCOME_URI": outcome_uri(run, job)} if action.is_worker else {}),
             **batches.environment(run, job),
         },
         resource_requirements=action.resource_requirements,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 from chalicelib.core.data_sync.manifest import manifest_uri
@@ -62,9 +62,8 @@ def wrong_at_the_end(world: Quiet) -> Iterator[str]:
 
 
 def _deadline(run: Run, downtime: timedelta) -> Iterator[str]:
-    began: datetime = getattr(run, "resumed_at", None) or run.created_at
-    seconds = getattr(run.plan, "timeout_seconds", 30 * 24 * 3600)
-    latest = began + timedelta(seconds=seconds) + SLACK + downtime
+    began = run.resumed_at or run.created_at
+    latest = began + timedelta(seconds=run.plan.timeout_seconds) + SLACK + downtime
     if run.ended_at is None or run.ended_at > latest:
         yield f"it ended at {run.ended_at}, and should have by {latest}"
 

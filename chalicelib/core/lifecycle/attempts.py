@@ -30,31 +30,25 @@ MAX_BACKOFF_SECONDS: Final = 60
 """Stage model, section 5: exponential, doubling, with full jitter."""
 MAX_DEFERRAL_SECONDS: Final = 15
 """Drawn by lot, so that those who were turned away together do not come back together."""
-FINAL_CAUSES: Final = frozenset({"canceled", "refused", "misconfigured", "lost", "queue_wait"})
-"""Trying again would end the same way, or might do the work twice."""
+FINAL_CAUSES: Final = frozenset(
+    {"canceled", "refused", "misconfigured", "lost", "queue_wait", "worker"}
+)
+"""Trying again would end the same way, or might do the work twice. A worker that was not spoilt
+has said what the user must mend."""
 EXHAUSTED: Final = "attempts exhausted"
 
 
 def fail_stage(  # noqa: PLR0913 -- a failure is described by these
-    run: Run,
-    name: str,
-    at: datetime,
-    cause: str,
-    message: str,
-    *,
-    is_spoilt: bool = False,
-    is_final: bool = False,
+    run: Run, name: str, at: datetime, cause: str, message: str, *, is_spoilt: bool = False
 ) -> Run:
     """End the attempt: in RETRY if another one is allowed, else in ERROR.
 
-    ``is_spoilt``: it was not the stage's own fault, and does not count. ``is_final``: trying again
-    would end the same way. The first stage that ends
+    ``is_spoilt``: it was not the stage's own fault, and does not count. The first stage that ends
     in ERROR in a run whose end is not decided yet is the run's error.
     """
     message = message[:MESSAGE_CHARACTERS]
     stage = run.stage(name)
-    may_try = stage.status is StageStatus.RUNNING and not is_final
-    if may_try and _may_try_again(run, stage, cause, is_spoilt):
+    if stage.status is StageStatus.RUNNING and _may_try_again(run, stage, cause, is_spoilt):
         free = stage.free_attempts + is_spoilt
         return stages.retry(
             run,

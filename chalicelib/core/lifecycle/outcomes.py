@@ -44,7 +44,7 @@ def read(run: Run, event: OutcomeRead) -> Run:
 
 def _end_stage_of(run: Run, job: JobState, event: OutcomeRead) -> Run:
     if event.error is not None:
-        return fail_stage(run, job.stage, event.at, "worker", event.error, is_final=True)
+        return fail_stage(run, job.stage, event.at, "worker", event.error)
     if event.batches_left is not None:
         return _end_batches(run, job, event.batches_left, event.at)
     if not event.is_written:
