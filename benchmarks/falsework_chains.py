@@ -26,8 +26,8 @@ from chalicelib.core.plans.plan import (
     StagePlan,
 )
 from chalicelib.core.run import JobStatus, RunState
+from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.local.home import open_home
-from chalicelib.ports import JobRequest, JobSeen
 from chalicelib.settings import Settings, host_environment
 from chalicelib.version import VERSION
 

@@ -27,7 +27,8 @@ from chalicelib.core.plans.plan import (
 )
 from chalicelib.core.run import JobState, JobStatus, Run, StageStatus
 from chalicelib.core.worker_documents import Outcome
-from chalicelib.ports import JobRequest, JobSeen, Ports
+from chalicelib.job_ports import JobRequest, JobSeen
+from chalicelib.ports import Ports
 
 
 def make_call(action: Action, ports: Ports) -> JsonValue:

@@ -9,18 +9,15 @@ nothing happened); what else it raises stands beside it. The contract suites in
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from pydantic import AwareDatetime, Field
-
-from chalicelib.core.noun import Noun
-from chalicelib.core.plans.plan import JobDefinition
-from chalicelib.core.run import JobStatus, Run, RunRecord, RunState
+from chalicelib.core.run import Run, RunRecord, RunState
 from chalicelib.core.site import FileSystems, Mount, Site
 from chalicelib.dead_letters import DeadLetters
+from chalicelib.job_ports import JobRunner
 
 
 class RunPage(NamedTuple):
@@ -97,68 +94,6 @@ class Claims(Protocol):
 
     def holder(self, job_name: str, index: int) -> Claim | None:
         """Return who holds it, read consistently."""
-        ...
-
-
-class JobRequest(Noun):
-    """One job to submit. One attempt: retries are the engine's."""
-
-    name: str
-    queue: str
-    definition_arn: str
-    command: tuple[str, ...] | None = None
-    environment: dict[str, str] = {}
-    resource_requirements: tuple[dict[str, str], ...] = ()
-    array_size: int | None = Field(default=None, ge=2)
-    """Run that many children, each with its AWS_BATCH_JOB_ARRAY_INDEX; the job is their parent."""
-    tags: dict[str, str] = {}
-
-
-class JobSeen(Noun):
-    """A job as the backend shows it."""
-
-    job_id: str
-    name: str
-    queue: str
-    status: JobStatus
-    run_id: str | None = None
-    """From the job's own environment; None where the listing does not show it."""
-    ended_attempts: int = 0
-    exit_code: int | None = None
-    reason: str | None = None
-    log_stream: str | None = None
-    started_at: AwareDatetime | None = None
-    stopped_at: AwareDatetime | None = None
-
-
-class JobRunner(Protocol):
-    """AWS Batch, or subprocesses. It may accept two jobs of one name, as Batch does."""
-
-    def define(self, definition: JobDefinition) -> str:
-        """Return the ARN of an active definition with this content, registered if absent."""
-        ...
-
-    def submit(self, job: JobRequest) -> str:
-        """Submit once, without retries; return the job id.
-
-        Raises Refused for a definite no, and TurnedAway for a definite "not now".
-        """
-        ...
-
-    def find(self, queue: str, name: str) -> tuple[JobSeen, ...]:
-        """Return every job of exactly that name in the queue, in any status, newest first."""
-        ...
-
-    def describe(self, job_ids: Sequence[str]) -> tuple[JobSeen, ...]:
-        """Return the jobs that are still known, in any order; at most 100 ids."""
-        ...
-
-    def stop(self, job_id: str, reason: str) -> None:
-        """Order the job to end; unknown and ended jobs are left alone."""
-        ...
-
-    def log(self, log_stream: str, limit_bytes: int) -> bytes:
-        """Return the last bytes that the job wrote; empty if it wrote nothing."""
         ...
 
 

@@ -23,7 +23,7 @@ from chalicelib.core.demand.batch_args import LEAST_MEMORY_MIB, LEAST_VCPUS
 from chalicelib.core.errors import Refused
 from chalicelib.core.limits import BATCH_JOB_DEFINITION_BYTES, BATCH_PAYLOAD_BYTES
 from chalicelib.core.plans.plan import JobDefinition
-from chalicelib.ports import JobRequest
+from chalicelib.job_ports import JobRequest
 
 DIGEST_TAG: Final = "falsework:digest"
 

@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.run import ENDED_JOBS, JobStatus
-from chalicelib.ports import JobSeen
+from chalicelib.job_ports import JobSeen
 
 DETAIL_TYPE: Final = "Batch Job State Change"
 RUN_VARIABLE: Final = "FALSEWORK_RUN_ID"

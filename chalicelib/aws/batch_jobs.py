@@ -33,7 +33,7 @@ from chalicelib.core.errors import InvalidRequest, Unavailable
 from chalicelib.core.limits import BATCH_DESCRIBE_IDS, BATCH_REASON_CHARACTERS
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.run import ENDED_JOBS
-from chalicelib.ports import JobRequest, JobSeen
+from chalicelib.job_ports import JobRequest, JobSeen
 
 SUBMISSIONS: Final = 5
 """How often a throttled request is sent at all."""

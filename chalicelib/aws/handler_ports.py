@@ -23,7 +23,8 @@ from chalicelib.carriers import Carrier
 from chalicelib.core.mounts import volumes_of
 from chalicelib.core.site import FileSystems
 from chalicelib.core.worker_documents import MountedVolume
-from chalicelib.ports import Facilities, JobRunner
+from chalicelib.job_ports import JobRunner
+from chalicelib.ports import Facilities
 from chalicelib.settings import Settings
 
 AwsEnvironment = tuple[tuple[str, str], ...]

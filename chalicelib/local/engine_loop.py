@@ -28,9 +28,10 @@ from chalicelib import engine as real_engine
 from chalicelib.core.errors import Conflict, NotFound, StaleRun, Unavailable
 from chalicelib.core.events import Event, TimerFired
 from chalicelib.core.run import Run
+from chalicelib.job_ports import JobSeen
 from chalicelib.local.home import Home
 from chalicelib.local.request_files import RequestFiles
-from chalicelib.ports import JobSeen, Ports
+from chalicelib.ports import Ports
 
 POLL_SECONDS: Final = 0.05
 """Four small queries each time: well under a hundredth of a core."""

@@ -11,8 +11,8 @@ from chalicelib.core.batch_rules import check_batch_name, check_environment, che
 from chalicelib.core.errors import Refused
 from chalicelib.core.limits import BATCH_ARRAY_CHILDREN, BATCH_JOB_DEFINITION_BYTES
 from chalicelib.core.plans.plan import JobDefinition
+from chalicelib.job_ports import JobRequest
 from chalicelib.local.facilities import is_queue
-from chalicelib.ports import JobRequest
 
 
 def check_job(job: JobRequest) -> None:

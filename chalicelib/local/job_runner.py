@@ -22,13 +22,13 @@ from pathlib import Path
 
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.run import ENDED_JOBS, JobStatus
+from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.local.database import Database, to_text
 from chalicelib.local.definitions import Definitions
 from chalicelib.local.facilities import is_queue
 from chalicelib.local.job_rules import check_definition, check_job, cores
 from chalicelib.local.pump import Pump
 from chalicelib.local.sandbox import Sandbox
-from chalicelib.ports import JobRequest, JobSeen
 
 _SELECT = (
     "SELECT job_id, name, queue, status, run_id, exit_code, reason, started_at, stopped_at, seq"

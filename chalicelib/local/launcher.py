@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chalicelib.atomic_files import write_atomically
+from chalicelib.job_ports import JobRequest
 from chalicelib.local.database import Database
 from chalicelib.local.definitions import Definitions
 from chalicelib.local.sandbox import Launch, Sandbox
 from chalicelib.local.wrapper import GRACE_SECONDS
-from chalicelib.ports import JobRequest
 
 _PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
 

@@ -19,10 +19,10 @@ from typing import Final
 
 from chalicelib.core.errors import Refused
 from chalicelib.core.run import JobStatus
+from chalicelib.job_ports import JobRequest
 from chalicelib.local.database import Database, to_text
 from chalicelib.local.launcher import Launcher, Start
 from chalicelib.local.lost_jobs import LostJobs
-from chalicelib.ports import JobRequest
 
 STARTING_SECONDS: Final = 20
 """Longer than a wrapper takes to start on a busy machine (some 0.1 s)."""

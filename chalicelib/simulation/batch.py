@@ -30,7 +30,7 @@ from chalicelib.core.limits import (
 )
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.run import JobState, JobStatus
-from chalicelib.ports import JobRequest, JobSeen
+from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.simulation.batch_jobs import (
     Exit,
     Program,

@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 from chalicelib.core.run import ENDED_JOBS, JobState, JobStatus
-from chalicelib.ports import JobRequest, JobSeen
+from chalicelib.job_ports import JobRequest, JobSeen
 
 Program = Generator[float, None, "Exit"]
 """What runs in a container: it yields how many seconds its next step takes."""

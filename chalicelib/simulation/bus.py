@@ -10,7 +10,8 @@ from typing import Final
 from chalicelib import calls, engine
 from chalicelib.core.events import TimerFired
 from chalicelib.core.limits import SQS_DELAY_SECONDS
-from chalicelib.ports import JobSeen, Ports
+from chalicelib.job_ports import JobSeen
+from chalicelib.ports import Ports
 from chalicelib.simulation.dice import Dice, Fault
 from chalicelib.simulation.lambdas import Lambdas, asynchronously, from_a_queue
 from chalicelib.simulation.schedule import Schedule

@@ -22,7 +22,8 @@ from chalicelib.core.demand.scaffolding import (
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.site import Site
-from chalicelib.ports import Facilities, JobRunner
+from chalicelib.job_ports import JobRunner
+from chalicelib.ports import Facilities
 from chalicelib.settings import Settings
 
 TRIES: Final = 5

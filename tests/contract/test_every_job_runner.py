@@ -12,7 +12,7 @@ import pytest
 from chalicelib.core.errors import Refused
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.run import JobStatus
-from chalicelib.ports import JobRequest
+from chalicelib.job_ports import JobRequest
 from tests.contract import aws_places
 from tests.contract.openers import LocalOpener
 

@@ -11,7 +11,7 @@ import pytest
 from chalicelib.core.errors import Refused
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.run import JobStatus
-from chalicelib.ports import JobRequest
+from chalicelib.job_ports import JobRequest
 from tests.contract.openers import nimble_threads
 
 ARN = "arn:aws:batch:us-east-1:000000000000:job-definition/"

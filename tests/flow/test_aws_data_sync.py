@@ -10,8 +10,8 @@ import pytest
 
 from chalicelib import calls, engine, file_intake
 from chalicelib.core.run import JobStatus, RunState
+from chalicelib.job_ports import JobSeen
 from chalicelib.local.folders import OWN_FILE_SYSTEM_ID as FS
-from chalicelib.ports import JobSeen
 from tests.flow.test_aws_workers import HERE, Account
 
 NAMES = ("a", "b/1", "b/2", "e")

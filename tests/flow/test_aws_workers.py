@@ -22,9 +22,9 @@ from chalicelib.aws.clients import Clients
 from chalicelib.aws.home import open_home
 from chalicelib.core.run import JobStatus, Run, RunState
 from chalicelib.core.site import Site
+from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.local.facilities import LocalFacilities
 from chalicelib.local.folders import Folders, own_file_systems
-from chalicelib.ports import JobRequest, JobSeen
 from chalicelib.settings import Settings
 from tests.clouds.clients import client
 from tests.clouds.foundation import create_table

@@ -16,6 +16,7 @@ from chalicelib import calls, engine, intake
 from chalicelib.core.run import JobStatus, Run
 from chalicelib.core.site import Site
 from chalicelib.core.worker_documents import Outcome, read_order
+from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.local.claims import LocalClaims
 from chalicelib.local.database import Database
 from chalicelib.local.dead_letters import NoDeadLetters
@@ -25,7 +26,7 @@ from chalicelib.local.home import Unpaced
 from chalicelib.local.object_store import LocalObjectStore
 from chalicelib.local.run_store import LocalRunStore
 from chalicelib.local.timers import LocalTimers
-from chalicelib.ports import JobRequest, JobSeen, Ports
+from chalicelib.ports import Ports
 
 SITE = Site(writes_file_systems=True, submit_grace_seconds=10, check_seconds=30)
 

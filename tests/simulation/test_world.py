@@ -9,7 +9,7 @@ import pytest
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.run import RunState
 from chalicelib.core.site import Site
-from chalicelib.ports import JobRequest
+from chalicelib.job_ports import JobRequest
 from chalicelib.simulation.batch import StrictBatch
 from chalicelib.simulation.campaign import build
 from chalicelib.simulation.dice import EVERYTHING, Fault, Recipe

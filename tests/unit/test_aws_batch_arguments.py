@@ -8,7 +8,7 @@ from chalicelib.aws.batch_arguments import DIGEST_TAG, definition_arguments, sub
 from chalicelib.aws.batch_tags import DEFINITION_TAGS, JOB_TAGS, fitting_tags
 from chalicelib.core.errors import Refused
 from chalicelib.core.plans.plan import JobDefinition
-from chalicelib.ports import JobRequest
+from chalicelib.job_ports import JobRequest
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x"
 ROLE = "arn:aws:iam::123456789012:role/execution"

@@ -12,7 +12,7 @@ from chalicelib import calls
 from chalicelib.aws.batch_events import read_event, read_job
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.run import JobStatus
-from chalicelib.ports import JobSeen
+from chalicelib.job_ports import JobSeen
 
 EVENTS = Path(__file__).parents[1] / "events"
 STREAM = "dev-x/default/0123456789abcdef0123456789abcdef"

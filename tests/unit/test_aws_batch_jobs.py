@@ -20,7 +20,7 @@ from chalicelib.aws.batch_jobs import (
 )
 from chalicelib.core.errors import Refused, Unavailable
 from chalicelib.core.plans.plan import JobDefinition
-from chalicelib.ports import JobRequest
+from chalicelib.job_ports import JobRequest
 from tests.unit.aws_wire import Wire
 
 URL = {"endpoint_url": "https://batch.us-east-1.amazonaws.com"}

@@ -9,9 +9,9 @@ from typing import Any
 
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.run import ENDED_JOBS, JobStatus
+from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.local.home import Home
 from chalicelib.local.leftovers import kill_carriers
-from chalicelib.ports import JobRequest, JobSeen
 from tests.contract.openers import LocalOpener, until
 
 IMAGE = "ghcr.io/somebody/tool:1"
