@@ -57,7 +57,7 @@ def count_demand(events: tuple[str, ...] = EVENTS) -> Counted:
 def _run(world: AwsWorld, events: tuple[str, ...]) -> None:
     headers = {"Content-Type": "application/json"}
     body = json.dumps(a_request("e1")).encode()
-    answer = world.lambdas.http.post("/demand-executions", headers=headers, body=body)
+    answer = world.http.post("/demand-executions", headers=headers, body=body)
     assert answer.status_code == 202, answer.body
     while waiting := world.waiting("e1"):
         for status in events[:-1]:

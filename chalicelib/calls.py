@@ -11,18 +11,19 @@ from typing import assert_never
 
 from pydantic import JsonValue, ValidationError
 
-from chalicelib import batches
+from chalicelib import batches, function_calls
 from chalicelib.core.commands import WatchJob
 from chalicelib.core.errors import NotFound, Refused
 from chalicelib.core.events import JobChanged, JobNotFound, OutcomeRead
 from chalicelib.core.job_names import parse_job_name
+from chalicelib.core.plans.function_actions import DeregisterJobs, InvokeFunction, ReadObject
 from chalicelib.core.plans.plan import (
-    Action,
     DefineJobs,
     JobAction,
     JobDefinition,
     NoAction,
     PutDocuments,
+    WorkCall,
     WriteFile,
 )
 from chalicelib.core.run import JobState, JobStatus, Run, StageStatus
@@ -31,8 +32,9 @@ from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.ports import Ports
 
 
-def make_call(action: Action, ports: Ports) -> JsonValue:
+def make_call(run: Run, stage: str, ports: Ports) -> JsonValue:
     """Perform a stage's call and return its result."""
+    action = run.plan.stage(stage).action
     match action:
         case PutDocuments():
             for uri, text in action.documents.items():
@@ -43,6 +45,10 @@ def make_call(action: Action, ports: Ports) -> JsonValue:
         case WriteFile():
             ports.facilities.write_file(action.path, action.text.encode())
             return {"path": action.path}
+        case WorkCall():
+            return ports.works.perform(action, ports.clock())
+        case ReadObject() | InvokeFunction() | DeregisterJobs():
+            return function_calls.make_call(action, run, stage, ports)
         case NoAction() | JobAction():
             raise AssertionError(action)
         case _:
@@ -154,11 +160,10 @@ def forgotten(run_id: str, command: WatchJob, at: datetime) -> JobNotFound:
 
 
 def _definition_arn(run: Run, key: str) -> str:
-    for stage in run.stages:
-        is_definer = isinstance(run.plan.stage(stage.stage_name).action, DefineJobs)
-        if is_definer and isinstance(stage.result, dict) and key in stage.result:
-            return str(stage.result[key])
-    raise Refused(f"no stage of the run has defined the job {key!r}")
+    arn = function_calls.defined(run).get(key)
+    if arn is None:
+        raise Refused(f"no stage of the run has defined the job {key!r}")
+    return arn
 
 
 def _has_saved(run: Run) -> bool:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
+from chalicelib.audits import note_event
 from chalicelib.core.commands import Command, WatchJob
 from chalicelib.core.errors import FalseworkError, NotFound, StaleRun, Unavailable
 from chalicelib.core.events import Event, RunRequested, TimerFired
@@ -115,6 +116,7 @@ def _settle(event: Event, ports: Ports) -> Decision:
         decision = decide(run, event)
         if decision.run is run:
             return decision
+        note_event(event, ports)
         try:
             return Decision(ports.runs.save(decision.run), decision.commands)
         except StaleRun:

@@ -9,7 +9,7 @@ import logging
 import random
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 from chalicelib import calls
 from chalicelib.core.commands import (
@@ -23,7 +23,14 @@ from chalicelib.core.commands import (
     WakeAt,
     WatchJob,
 )
-from chalicelib.core.errors import InvalidRequest, NotFound, Refused, TurnedAway, Unavailable
+from chalicelib.core.errors import (
+    InvalidRequest,
+    NotFound,
+    Refused,
+    StepFailed,
+    TurnedAway,
+    Unavailable,
+)
 from chalicelib.core.events import (
     CallEnded,
     Event,
@@ -66,22 +73,20 @@ def perform(command: Command, run: Run, ports: Ports) -> Iterable[Event]:  # noq
 
 
 def _make_call(command: MakeCall, run: Run, ports: Ports) -> list[Event]:
-    result, error = None, None
+    """One that nobody answers stays owed, unless its stage says how often it is to be made."""
+    told: dict[str, Any] = {}
     try:
-        result = calls.make_call(run.plan.stage(command.stage).action, ports)
+        told["result"] = calls.make_call(run, command.stage, ports)
+    except StepFailed as exc:
+        told.update(error=str(exc), cause=exc.cause)
     except (Refused, NotFound, InvalidRequest) as exc:
-        error = str(exc)
-    return [
-        CallEnded(
-            run_id=run.id,
-            at=ports.clock(),
-            stage=command.stage,
-            attempt=command.attempt,
-            generation=command.generation,
-            result=result,
-            error=error,
-        )
-    ]
+        told["error"] = str(exc)
+    except Unavailable as exc:
+        if run.plan.stage(command.stage).retry is None:
+            raise
+        told.update(error=str(exc), is_passing=True)
+    about = command.model_dump(include={"stage", "attempt", "generation"})
+    return [CallEnded(run_id=run.id, at=ports.clock(), **about, **told)]
 
 
 def _start(command: StartJob, run: Run, ports: Ports) -> list[Event]:

@@ -14,10 +14,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from chalicelib.core.principals import ENGINE, Caller
 from chalicelib.core.run import Run, RunRecord, RunState
 from chalicelib.core.site import FileSystems, Mount, Site
 from chalicelib.dead_letters import DeadLetters
+from chalicelib.document_ports import Documents
+from chalicelib.function_ports import Functions, JobDefinitions, NoFunctions, NothingToTakeBack
 from chalicelib.job_ports import JobRunner
+from chalicelib.work_calls import NoWorkCalls, WorkCalls
 
 
 class RunPage(NamedTuple):
@@ -187,6 +191,7 @@ class Ports(NamedTuple):
     timers: Timers
     pace: Pace
     dead_letters: DeadLetters
+    documents: Documents
     site: Site
     clock: Callable[[], datetime]
     """UTC, aware."""
@@ -196,3 +201,9 @@ class Ports(NamedTuple):
     """File systems that are mounted where scaffolding is prepared."""
     pause: Callable[[float], None] = time.sleep
     """Waits that many seconds before a lost save is decided again; under a second each."""
+    caller: Caller = ENGINE
+    """On whose behalf; audits name it."""
+    functions: Functions = NoFunctions()
+    definitions: JobDefinitions = NothingToTakeBack()
+    works: WorkCalls = NoWorkCalls()
+    """What runs of the kind ``work`` ask of the work queue; the engine knows no more of it."""

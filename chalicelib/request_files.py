@@ -18,6 +18,7 @@ from chalicelib.core.errors import FalseworkError, Misconfigured, StaleRun, Unav
 from chalicelib.core.json_documents import Line, read_document, read_lines
 from chalicelib.core.json_text import read_object, too_large
 from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
+from chalicelib.core.principals import Caller
 from chalicelib.core.receipts import Entry
 from chalicelib.core.run import Run
 from chalicelib.ports import Ports
@@ -83,6 +84,7 @@ def answer(
     ``split`` may see to a file of many requests in some other way, and says what that is. Raises
     Unavailable and StaleRun where it is not known what became of the file: then it comes again.
     """
+    ports = ports._replace(caller=Caller.by("request file", file.uri))
     outcome: Entry | None = None
     for lost in range(TRIES):
         stored = receipts.load(file.name)

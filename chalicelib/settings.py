@@ -131,6 +131,14 @@ def host_environment(environ: Mapping[str, str] | None = None) -> HostEnvironmen
     )
 
 
+def secret_variable(name: str, environ: Mapping[str, str] | None = None) -> str:
+    """Return a secret that the operator gave this process. Raises Misconfigured, without it."""
+    env = os.environ if environ is None else environ
+    if not env.get(name):
+        raise Misconfigured(f"the variable {name}, which should hold a secret, is not set")
+    return env[name]
+
+
 def load_event_sources(environ: Mapping[str, str] | None = None) -> EventSources:
     """Return the names; those that are not set have their defaults."""
     env = os.environ if environ is None else environ

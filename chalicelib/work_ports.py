@@ -58,7 +58,10 @@ class WorkStore(Protocol):
         ...
 
     def walk(self, scope: Scope) -> Iterator[Kept]:
-        """Yield the works in the scope by creation, then id, read page by page."""
+        """Yield the works in the scope by creation, then id, read page by page.
+
+        Where the scope ``is_in_turn`` they are queued ones, in the order of ``take``.
+        """
         ...
 
     def counts(self, scope: Scope | None = None) -> dict[str, dict[WorkStatus, int]]:

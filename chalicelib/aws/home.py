@@ -21,6 +21,7 @@ from chalicelib.aws.claims import DynamoClaims
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.contents import S3Contents
 from chalicelib.aws.dead_letters import Origins, SqsDeadLetters
+from chalicelib.aws.documents import DynamoDocuments
 from chalicelib.aws.dropped_files import DroppedFiles
 from chalicelib.aws.facilities import AwsFacilities
 from chalicelib.aws.inbound import Message, read_messages, read_object_created
@@ -167,6 +168,7 @@ def _ports(
         timers=SqsTimers(clients.get("sqs"), settings.wake_queue_url, clock),
         pace=DynamoPace(table),
         dead_letters=dead_letters,
+        documents=DynamoDocuments(table, clock),
         site=_site(settings),
         clock=clock,
         mint_uid=lambda: "".join(secrets.choice(UID_LETTERS) for _ in range(UID_CHARACTERS)),

@@ -22,6 +22,7 @@ from chalicelib.core import receipts as receipt
 from chalicelib.core.errors import NotFound, TooLarge
 from chalicelib.core.json_documents import in_groups, read_lines
 from chalicelib.core.noun import Noun
+from chalicelib.core.principals import Caller
 from chalicelib.core.receipts import Entry
 from chalicelib.ports import Ports
 from chalicelib.request_files import RequestFile, Submit, answer_lines
@@ -104,7 +105,9 @@ class RequestParts:
         except NotFound as exc:
             self._bucket.put(_key(part), json.dumps(receipt.refused(exc)).encode())
             return
-        answers = answer_lines(read_lines(content, part.first_line), self._ports, self._submit)
+        caller = Caller.by("request file", self._bucket.uri(f"requests/{part.name}"))
+        ports = self._ports._replace(caller=caller)
+        answers = answer_lines(read_lines(content, part.first_line), ports, self._submit)
         self._bucket.put(_key(part), json.dumps(answers, indent=2).encode() + b"\n")
 
 

@@ -24,6 +24,7 @@ from chalicelib.aws.inbound import Message
 from chalicelib.aws.queues import Queue, fits
 from chalicelib.core.errors import FalseworkError, Misconfigured, StaleRun, Unavailable
 from chalicelib.core.json_documents import Document, read_documents
+from chalicelib.core.principals import Caller
 from chalicelib.ports import Ports
 from chalicelib.request_files import Submit
 
@@ -72,7 +73,8 @@ class Submissions:
     def _take_one(self, message: Message, document: Document) -> None:
         if document.problem is not None:
             raise document.problem
-        run = self._submit(document.value, self._ports)
+        caller = Caller.by("submissions queue", f"message {message.id}")
+        run = self._submit(document.value, self._ports._replace(caller=caller))
         log.info("message %s is accepted", message.id, extra={"run_id": run.id})
 
     def _send_on(self, documents: Sequence[Document]) -> bool:

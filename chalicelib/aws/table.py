@@ -15,6 +15,7 @@ pk                          sk                     what
 ``results#<pipeline>#<n>``  ``<id>``               a work that is kept as a result
 ``works-pipelines``         ``<pipeline>``         a pipeline that works were deposited in
 ``works-count#<pipeline>``  ``count``              how many works have each status; results too
+``documents#<partition>``   ``<key>``              a token, a quota, an answer, an audit's entry
 ==========================  =====================  ==============================================
 
 A write happens under its condition or raises ``ConditionFailed``. The SDK repeats a request whose

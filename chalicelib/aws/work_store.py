@@ -94,6 +94,8 @@ class DynamoWorkStore(DynamoShelf):
 
     def walk(self, scope: Scope) -> Iterator[Kept]:
         """Yield the works of the scope by creation, then id; audited ones by pipeline."""
+        if scope.is_in_turn:
+            return self._queued(scope)
         if scope.ids is not None:
             found = self.get(scope.ids)
             return iter(sorted(found, key=lambda k: (k.document["creation"], k.document["id"])))
@@ -115,7 +117,7 @@ class DynamoWorkStore(DynamoShelf):
         pipelines = self._counts.pipelines() if scope.pipelines is None else scope.pipelines
         streams = [self._table.query(query) for name in pipelines for query in _turns(name, scope)]
         for item in heapq.merge(*streams, key=_turn):
-            yield from self._kept([item], has_results=True)
+            yield from self._kept([item], has_results=scope.has_results)
 
 
 class DynamoResultStore(DynamoShelf):

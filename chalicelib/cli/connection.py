@@ -26,6 +26,7 @@ from chalicelib import bootstrap
 from chalicelib.cli.complaints import Complaint, Exit, complaint_of_problem
 from chalicelib.cli.places import open_home
 from chalicelib.core.errors import Misconfigured
+from chalicelib.core.principals import LOCAL
 from chalicelib.settings import Settings
 from chalicelib.web.gateway import Answer, Gateway
 from chalicelib.web.guards import is_loopback
@@ -95,7 +96,7 @@ def connect(settings: Settings) -> Connection:
     if settings.url:
         return Connection(_Http(settings.url, settings.token), is_remote=True)
     open_home(settings)
-    return Connection(Gateway(), is_remote=False)
+    return Connection(Gateway(trusted=LOCAL), is_remote=False)
 
 
 def run_path(run_id: str, rest: str = "") -> str:

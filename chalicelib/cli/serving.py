@@ -19,6 +19,7 @@ from types import FrameType
 from chalicelib.cli.complaints import Complaint, Exit
 from chalicelib.cli.engines import OwnEngine, drive_to_the_end, host_warning
 from chalicelib.cli.places import open_home, settings_of
+from chalicelib.core.principals import LOCAL
 from chalicelib.settings import Settings
 from chalicelib.web.gateway import Gateway
 from chalicelib.web.guards import loopback_address
@@ -61,7 +62,7 @@ def _use(arguments: argparse.Namespace) -> Settings:
 def _listen(host: str, port: int) -> Server:
     address = loopback_address(host)
     try:
-        return Server(address, port, Gateway())
+        return Server(address, port, Gateway(trusted=LOCAL))
     except OSError as exc:
         raise Complaint(
             f"cannot listen on {address}: {exc.strerror}",

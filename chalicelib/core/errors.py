@@ -6,10 +6,13 @@
     ├── InvalidRequest   the caller's document is wrong          → HTTP 400, never retried
     │   └── TooLarge     it is larger than we can take           → HTTP 413
     ├── Forbidden        the site does not allow it              → HTTP 403
+    ├── Unauthenticated  nobody knows who asks                   → HTTP 401
+    ├── TooManyRequests  the group has used up its quota         → HTTP 429
     ├── NotFound         nothing has that name                   → HTTP 404
     ├── Conflict         the run cannot take that now            → HTTP 409
     ├── StaleRun         another event was faster: reload        → decided again
     ├── Refused          the backend said no, for good           → the stage ends in ERROR
+    │   └── StepFailed   what the request itself named failed    → the same, with its own cause
     ├── Unavailable      the backend did not answer: try later   → redelivered, or swept
     │   └── TurnedAway   it answered "not now": no effect        → a new submission, later
     └── Misconfigured    the deployment's own facts are wrong    → fails at the start
@@ -48,6 +51,18 @@ class Forbidden(InvalidRequest):
     """The request is well formed and the site does not allow it."""
 
 
+class Unauthenticated(FalseworkError):
+    """The request shows no token, or none that is good: nothing is said about why."""
+
+
+class TooManyRequests(FalseworkError):
+    """A quota is used up; nothing has changed. The same request may be taken later."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class NotFound(FalseworkError):
     """Nothing of that name exists, or the caller may not know that it does."""
 
@@ -62,6 +77,14 @@ class StaleRun(FalseworkError):
 
 class Refused(FalseworkError):
     """The backend has answered that it will never accept this order."""
+
+
+class StepFailed(Refused):
+    """Something that is the user's own went wrong; ``cause`` is the word for RunError.cause."""
+
+    def __init__(self, message: str, *, cause: str) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class Unavailable(FalseworkError):

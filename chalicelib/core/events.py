@@ -120,6 +120,10 @@ class CallEnded(Noun):
     generation: int = 1
     result: JsonValue = None
     error: str | None = None
+    cause: str = "call"
+    """Of the error, in the word of RunError.cause."""
+    is_passing: bool = False
+    """Nobody answered: the next time may be better."""
 
 
 class CancelRequested(Noun):

@@ -6,12 +6,10 @@ the run is known and a repeat recognised, and ``options``.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel
 
 from chalicelib.core.data_sync.batch_requests import read_prepare
 from chalicelib.core.data_sync.path_requests import (
@@ -21,15 +19,15 @@ from chalicelib.core.data_sync.path_requests import (
 )
 from chalicelib.core.data_sync.requests import DataSyncRequest, RemoveDataPathsRequest
 from chalicelib.core.demand.wire import Wire
-from chalicelib.core.documents import at_field, parse_document, shortened
+from chalicelib.core.documents import shortened
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.core.noun import Noun
-from chalicelib.core.options import Options
+from chalicelib.core.kind_submissions import KindSubmission, split_document
 from chalicelib.core.paths import efs_parts, path_kind
 from chalicelib.core.site import Site
 
 SYNC: Final = "data-sync"
 CLEAN_UP: Final = "file-system-cleanup"
+RUN_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
 
 class FileKind(NamedTuple):
@@ -59,46 +57,18 @@ KINDS: Final = {
 """All but the data sync, whose worker may divide its work."""
 
 
-class _Ours(Noun):
-    run_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
-
-
-class FileSubmission(NamedTuple):
-    """A request that was parsed, and what the submitter wants done."""
-
-    kind: str
-    request: Wire
-    run_id: str | None
-    options: Options
-
-    def document(self) -> dict[str, JsonValue]:
-        """Return the parsed submission as JSON: what is digested, and kept in the plan."""
-        return {
-            "request": self.request.to_wire(),
-            "options": self.options.model_dump(mode="json", exclude_none=True),
-        }
-
-    def digest(self) -> str:
-        """Return the sha256 of the document: same content, same digest, in any spelling."""
-        return hashlib.sha256(json.dumps(self.document(), sort_keys=True).encode()).hexdigest()
+FileSubmission = KindSubmission
+"""Of a job over files."""
 
 
 def parse_file_request(kind: str, document: object, site: Site) -> FileSubmission:
     """Return the submission. Raises InvalidRequest, naming the field that does not fit."""
-    if not isinstance(document, Mapping):
-        raise InvalidRequest(
-            "the body must be a JSON object", field="", value=document, mend="send the request"
-        )
-    ours = parse_document(_Ours, {k: v for k, v in document.items() if k == "run_id"})
-    with at_field("options"):
-        options = parse_document(Options, document.get("options", {}))
-        _check_options(options)
-    body = {key: value for key, value in document.items() if key not in {"run_id", "options"}}
+    body, run_id, options = split_document(document, "a job over files")
     request = _reader(kind, site)(body)
     for field, path in paths_of(request):
         _check_path(field, path, site)
         _check_kind(kind, field, path)
-    return FileSubmission(kind, request, ours.run_id, options)
+    return FileSubmission(kind, request, run_id, options)
 
 
 def paths_of(request: BaseModel) -> Iterator[tuple[str, str]]:
@@ -131,19 +101,6 @@ def _reader(kind: str, site: Site) -> Callable[[dict[str, Any]], Wire]:
     if kind == SYNC:
         return lambda body: read_prepare(body, delete_by_default=site.delete_by_default)
     return KINDS[kind].model.parse
-
-
-def _check_options(options: Options) -> None:
-    """What only the user's own job could have would be taken and never be looked at."""
-    for name in ("cleanup", "privileged", "secrets"):
-        value = getattr(options, name)
-        if value:
-            raise InvalidRequest(
-                f"a job over files has no {name}",
-                field=name,
-                value=shortened(value),
-                mend="leave it out",
-            )
 
 
 def _check_kind(kind: str, field: str, path: str) -> None:

@@ -73,6 +73,10 @@ API_GATEWAY_SECONDS: Final = 29
 LAMBDA_PAYLOAD_BYTES: Final = 6 * 1024 * 1024
 """AWS Lambda developer guide, quotas: synchronous invocation payload, request and response."""
 
+STATES_PAYLOAD_BYTES: Final = 256 * 1024
+"""AWS Step Functions API reference, StateEnteredEventDetails, input: "Maximum length of 262144",
+"in bytes in UTF-8 encoding"; the same of every input and output."""
+
 VOLUME_NAME_BUDGET_CHARACTERS: Final = 139
 """What ECS and the EFS mount helper leave for ``<job definition name>`` + 3 + ``<volume name>``.
 
@@ -111,3 +115,16 @@ DYNAMODB_BATCH_WRITE_BYTES: Final = 16 * 1024 * 1024
 DYNAMODB_COLLECTION_BYTES: Final = 10 * 1024**3
 """Amazon DynamoDB API reference, LocalSecondaryIndex: items of one partition key, and what the
 local indexes hold of them."""
+
+QUOTA_LIVE_RUNS: Final = 1000
+"""Our own: an entry of a tally has 300 bytes at most, and a tally must fit an item of DynamoDB."""
+
+QUOTA_SUBMISSIONS_PER_MINUTE: Final = 100_000
+"""Our own, against typing errors: what is counted are the seconds of a minute."""
+
+IDEMPOTENCY_KEY_CHARACTERS: Final = 255
+"""Our own; as much as others take who have such a header."""
+
+DOCUMENT_CHARACTERS: Final = 60_000
+"""Of text in one document: JSON spells a character with 6 bytes at most, which is 360 of the
+400 KB of DynamoDB's item."""

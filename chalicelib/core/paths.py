@@ -103,6 +103,19 @@ def normal_path(path: str) -> str:
     return f"/{'/'.join(segments)}" if path.startswith("/") else "/".join(segments) or "."
 
 
+def without_dots(path: str) -> str | None:
+    """Resolve ``..`` in an absolute path without looking at links; None if it leaves the root."""
+    segments: list[str] = []
+    for segment in normal_path(path).removeprefix("/").split("/"):
+        if segment != "..":
+            segments.append(segment)
+        elif segments:
+            segments.pop()
+        else:
+            return None
+    return normal_path(f"/{'/'.join(segments)}")
+
+
 def is_inside(path: str, root: str) -> bool:
     """Tell whether one absolute normal path is the other, or lies below it."""
     return path == root or path.startswith(f"{root.rstrip('/')}/")

@@ -23,6 +23,8 @@ from chalicelib.core.errors import (
     Refused,
     StaleRun,
     TooLarge,
+    TooManyRequests,
+    Unauthenticated,
     Unavailable,
 )
 
@@ -36,6 +38,8 @@ _REACTIONS: Final[dict[type[FalseworkError], _Reaction]] = {
     TooLarge: _Reaction(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is too large"),
     Forbidden: _Reaction(HTTPStatus.FORBIDDEN, "The site does not allow this"),
     InvalidRequest: _Reaction(HTTPStatus.BAD_REQUEST, "The request is not valid"),
+    Unauthenticated: _Reaction(HTTPStatus.UNAUTHORIZED, "Nobody knows who asks"),
+    TooManyRequests: _Reaction(HTTPStatus.TOO_MANY_REQUESTS, "A quota is used up"),
     NotFound: _Reaction(HTTPStatus.NOT_FOUND, "There is no such thing"),
     Conflict: _Reaction(HTTPStatus.CONFLICT, "This cannot be taken now"),
     Refused: _Reaction(HTTPStatus.UNPROCESSABLE_ENTITY, "The backend refuses this"),

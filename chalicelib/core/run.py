@@ -169,7 +169,8 @@ class RunError(Noun):
     cause: str
     """One word: of a failed job that of ``core/failures.py``; else ``refused`` (the backend does
     not take the job), ``lost`` (nobody knows what became of it), ``worker`` (our own failed),
-    ``call`` (a step of the engine did), ``queue_wait`` (no host took the job in time),
+    ``call`` (a step of the engine did), ``no_response`` and ``bad_response`` (of a function's job),
+    ``function`` (one that was called raised), ``queue_wait`` (no host took the job in time),
     ``attempts_exhausted`` (others used them up) and, without a stage, ``canceled``."""
     message: str
 

@@ -13,7 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from chalicelib.core.data_sync.batch_requests import BATCH_BYTES
 from chalicelib.core.data_sync.path_requests import OutdatedDataPathScannerRequest
 from chalicelib.core.flowserv.results import ResultSchema
+from chalicelib.core.group_rules import GroupRules
+from chalicelib.core.identities import Identities
 from chalicelib.core.noun import Noun
+from chalicelib.core.work.sites import SecretReference, WorkSite
 
 EnvBase = Annotated[str, StringConstraints(pattern=r"^(dev|test|prod)(-\w+)?$")]
 """The deployment's stage, ``dev`` or ``dev-somebody``: the first word of every Batch name."""
@@ -118,6 +121,18 @@ class Site(Noun):
     """What one job may have to copy: a sync, a stage-in or a stage-out of more is divided."""
     file_system_cleanups: tuple[OutdatedDataPathScannerRequest, ...] = ()
     """What is cleaned up each day: scanner requests, as ``POST /file-system-cleanups`` takes."""
+    works_group: str = "default"
+    """Whose the work queue and its results are: who is not in the group sees none of it."""
+    work_sites: dict[str, WorkSite] = {}
+    """Site of a work → where its works run. They are dispatched as runs; those of other sites
+    wait for somebody to withdraw them."""
+    slack_webhooks: dict[str, SecretReference] = {}
+    """Channel, or ``default`` → the secret that is the address of its webhook."""
+    identities: Identities = {}
+    """Pattern of an ARN → what that identity of AWS is here: see ``core.identities``."""
+    groups: dict[str, GroupRules] | None = None
+    """Group, or ``*`` for every other → what it may use and how much. None: everything of the
+    site; given: who is not in it may not submit."""
     result_schemas: dict[str, ResultSchema] = {}
     """Group → how the results of its runs are read and ranked."""
 

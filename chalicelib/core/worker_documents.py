@@ -16,6 +16,8 @@ from pydantic import JsonValue
 from chalicelib.core.data_sync.batch_requests import BATCH_BYTES
 from chalicelib.core.data_sync.requests import DataSyncRequest, PrepareBatchDataSyncRequest
 from chalicelib.core.noun import Noun
+from chalicelib.core.work.leases import Lease
+from chalicelib.core.work.model import Work
 
 LEFTOVERS: Final = ".falsework-leftovers"
 """The folder beside the runs' roots that takes what attempts left behind, each below the name of
@@ -118,3 +120,11 @@ class Outcome(Noun):
     result: JsonValue = None
     error: str | None = None
     """Why the worker's order cannot be carried out, in words for the user."""
+
+
+class WorkOrder(Noun):
+    """Execute one attempt of a work, and leave its ending behind."""
+
+    lease: Lease
+    work: Work
+    """As the run took it."""

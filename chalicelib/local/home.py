@@ -19,6 +19,7 @@ from chalicelib.local.claims import LocalClaims
 from chalicelib.local.database import Database
 from chalicelib.local.dead_letters import NoDeadLetters
 from chalicelib.local.definitions import Definitions
+from chalicelib.local.documents import LocalDocuments
 from chalicelib.local.engine_lock import EngineLock
 from chalicelib.local.facilities import LocalFacilities
 from chalicelib.local.folders import Folders, own_file_systems
@@ -103,8 +104,9 @@ def open_home(settings: Settings, host: HostEnvironment, *, width: int | None = 
         timers=timers,
         pace=Unpaced(),
         dead_letters=NoDeadLetters(),
+        documents=LocalDocuments(database, _utc_now),
         site=_site(settings.site, sandbox, folders, file_systems),
-        clock=lambda: datetime.now(UTC),
+        clock=_utc_now,
         mint_uid=lambda: "".join(secrets.choice(UID_LETTERS) for _ in range(UID_CHARACTERS)),
         mounts=settings.mounts,
     )
@@ -119,6 +121,10 @@ def open_home(settings: Settings, host: HostEnvironment, *, width: int | None = 
         carrier=LocalCarrier(objects),
         works=open_work_ports(database),
     )
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _root(path: Path) -> Path:

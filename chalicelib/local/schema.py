@@ -96,4 +96,16 @@ CREATE TABLE acknowledged (
 ) WITHOUT ROWID;
 """
 
-STEPS: Final = (_RUNS, WORKS)
+_DOCUMENTS: Final = """
+CREATE TABLE documents (
+    partition TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    expires_at TEXT,
+    body TEXT NOT NULL,
+    PRIMARY KEY (partition, key)
+) WITHOUT ROWID;
+CREATE INDEX documents_by_end ON documents (partition, expires_at) WHERE expires_at IS NOT NULL;
+"""
+
+STEPS: Final = (_RUNS, WORKS, _DOCUMENTS)

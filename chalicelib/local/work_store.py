@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import secrets
 import sqlite3
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import closing
 from itertools import islice
 from typing import Final
@@ -43,6 +43,14 @@ class LocalWorkStore(LocalShelf):
     def get(self, ids: Collection[str]) -> tuple[Kept, ...]:
         """Return those that exist."""
         return tuple(self.walk(Scope(ids=tuple(ids))))
+
+    def walk(self, scope: Scope) -> Iterator[Kept]:
+        """Yield the works of the scope by creation, then id; or queued ones in their turn."""
+        if not scope.is_in_turn:
+            yield from super().walk(scope)
+            return
+        with self._database.reading() as connection, closing(_queue(connection, scope)) as queue:
+            yield from queue
 
     def take(self, scope: Scope, accept: Accept) -> Work | None:
         """Replace the first queued work that is accepted."""

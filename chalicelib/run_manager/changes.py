@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib import engine
+from chalicelib import audits, engine
 from chalicelib.core.errors import Conflict, Unavailable
 from chalicelib.core.events import CancelRequested
 from chalicelib.core.flowserv.files import is_own, outputs_of, stored_files
@@ -52,6 +52,7 @@ def delete(run_id: str, ports: Ports) -> None:
         ports.runs.delete(run_id)
         return
     check_deletable(run.id, run.state, is_settled=run.settled_at is not None)
+    audits.note(run.id, "delete", ports)
     _delete_objects(run, ports)
     ports.runs.delete(run_id)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from chalicelib.core.limits import BATCH_SUBMISSIONS_PER_SECOND
 from chalicelib.core.site import AccessPoint, FileSystem, FileSystems, Site
 from chalicelib.dead_letters import Redriven
+from chalicelib.document_ports import Document, StaleDocument
 from chalicelib.simulation.bus import Bus
 
 PER_SECOND: Final = BATCH_SUBMISSIONS_PER_SECOND - 5
@@ -90,3 +91,39 @@ class StrictPace:
             return False
         self._taken[second] += 1
         return True
+
+
+class Papers:
+    """The Documents, in memory; nothing expires before the world ends."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], Document] = {}
+
+    def load(self, partition: str, key: str) -> Document | None:
+        """Return the document."""
+        return self._kept.get((partition, key))
+
+    def save(
+        self,
+        partition: str,
+        key: str,
+        content: dict[str, Any],
+        *,
+        version: int = 0,
+        expires_at: datetime | None = None,  # noqa: ARG002 -- see above
+    ) -> Document:
+        """Save it under its version."""
+        found = self._kept.get((partition, key))
+        if (found.version if found else 0) != version:
+            raise StaleDocument(f"{partition} {key} is not at version {version}")
+        self._kept[partition, key] = Document(key, content, version + 1)
+        return self._kept[partition, key]
+
+    def remove(self, partition: str, key: str) -> None:
+        """Remove it."""
+        self._kept.pop((partition, key), None)
+
+    def list(self, partition: str, *, after: str = "", limit: int = 100) -> tuple[Document, ...]:
+        """Return those behind ``after``."""
+        keys = sorted(key for where, key in self._kept if where == partition and key > after)
+        return tuple(self._kept[partition, key] for key in keys[:limit])

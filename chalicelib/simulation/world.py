@@ -37,6 +37,7 @@ from chalicelib.simulation.schedule import Schedule
 from chalicelib.simulation.services import (
     LossyTimers,
     NothingAside,
+    Papers,
     StrictFacilities,
     StrictPace,
     file_systems_of,
@@ -125,6 +126,7 @@ class World:
             timers=troubled(LossyTimers(self.bus), Service.SQS),
             pace=troubled(StrictPace(), Service.DYNAMODB),
             dead_letters=NothingAside(),
+            documents=troubled(Papers(), Service.DYNAMODB),
             site=self.site,
             clock=self.schedule.now,
             mint_uid=self._mint_uid,

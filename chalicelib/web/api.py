@@ -9,12 +9,12 @@ development server does.
 from __future__ import annotations
 
 import copy
-import threading
 from functools import cache
 from typing import Final
 
 from chalice.app import Chalice, IAMAuthorizer, Request
 
+from chalicelib.core.errors import Misconfigured
 from chalicelib.web import (
     bucket_routes,
     dead_letter_routes,
@@ -26,6 +26,8 @@ from chalicelib.web import (
     run_files_routes,
     run_routes,
 )
+from chalicelib.web.asked import has_scope
+from chalicelib.web.current import current
 from chalicelib.web.problems import as_problems
 
 ROUTES: Final = (
@@ -39,15 +41,8 @@ ROUTES: Final = (
     dead_letter_routes,
     health_routes,
 )
-OPEN: Final = {("/buckets/version", "HEAD"), ("/results-api/version", "HEAD")}
-"""What ``workflow`` clients ask without any proof of who they are, to find the server."""
-
-
-class _Current(threading.local):
-    request: Request | None = None
-
-
-_current = _Current()
+SIGNED: Final = {("/tokens", "POST")}
+"""What API Gateway lets in by its caller's AWS signature; all else shows a token of ours."""
 
 
 class Api(Chalice):
@@ -56,11 +51,11 @@ class Api(Chalice):
     @property
     def current_request(self) -> Request | None:
         """Return the request that this thread is answering."""
-        return _current.request
+        return current.request
 
     @current_request.setter
     def current_request(self, request: Request | None) -> None:
-        _current.request = request
+        current.request = request
 
 
 @cache
@@ -74,21 +69,24 @@ def rest_app() -> Api:
     app.register_middleware(as_problems, "http")
     for module in ROUTES:
         app.register_blueprint(module.routes)
+    for path, methods in app.routes.items():
+        for method, entry in methods.items():
+            if not has_scope(entry.view_function):
+                raise Misconfigured(f"{method} {path} does not say who may call it")
     return app
 
 
 def deployed_app() -> Api:
-    """Return an application for API Gateway: the same routes, each for signed callers only.
+    """Return an application for API Gateway: the same routes, some for signed callers only.
 
-    Every route there is gets the authorizer here, so that none can be forgotten; those
-    in ``OPEN`` tell nothing. The routes of ``rest_app`` stay as they are, for Chalice's local
-    gateway cannot check a signature.
+    One method cannot have two authorizers there, so tokens are the application's own affair. The
+    routes of ``rest_app`` stay as they are: Chalice's local gateway cannot check a signature.
     """
     app = Api("falsework", configure_logs=False, env={})
     app.register_middleware(as_problems, "http")
     for path, methods in rest_app().routes.items():
         for method, entry in methods.items():
             app.routes[path][method] = copy.copy(entry)
-            if (path, method) not in OPEN:
+            if (path, method) in SIGNED:
                 app.routes[path][method].authorizer = IAMAuthorizer()
     return app

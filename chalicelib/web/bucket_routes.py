@@ -12,8 +12,9 @@ from urllib.parse import unquote
 
 from chalice.app import Blueprint, Response
 
-from chalicelib import bootstrap
+from chalicelib.core.principals import Scope
 from chalicelib.version import VERSION
+from chalicelib.web import asked
 from chalicelib.web.answers import json_answer, value_of
 from chalicelib.web.problems import answered
 from chalicelib.web.queries import is_asked_for, values_of
@@ -24,14 +25,14 @@ routes: Final = Blueprint(__name__)
 
 
 @routes.route("/buckets/version", methods=["GET", "HEAD"])
-@answered
+@answered(Scope.READ, is_head_open=True)
 def show_buckets_version() -> Response:
     """Answer that we are there."""
     return json_answer({"version": VERSION})
 
 
 @routes.route("/buckets/work", methods=["POST"])
-@answered
+@answered(Scope.SUBMIT)
 def deposit_works() -> Response:
     """Queue a list of works: true, or their ids with ``?return_ids=True``."""
     has_ids = is_asked_for(routes.current_request, "return_ids")
@@ -40,75 +41,75 @@ def deposit_works() -> Response:
 
 
 @routes.route("/buckets/work/withdraw", methods=["POST"])
-@answered
+@answered(Scope.SUBMIT)
 def withdraw_work() -> Response:
     """Hand out the most urgent, oldest work that the filter matches, or null."""
     return json_answer(buckets.withdraw(value_of(routes.current_request), *_queue()))
 
 
 @routes.route("/buckets/work", methods=["PUT"])
-@answered
+@answered(Scope.SUBMIT)
 def update_works() -> Response:
     """Replace works by their ids: true; false for a lease that was lost."""
-    return json_answer(buckets.update(value_of(routes.current_request), bootstrap.work_ports()))
+    return json_answer(buckets.update(value_of(routes.current_request), asked.work_ports()))
 
 
 @routes.route("/buckets/work", methods=["DELETE"])
-@answered
+@answered(Scope.SUBMIT)
 def delete_works() -> Response:
     """Remove the works ``?ids=…&ids=…``: whether there was any."""
     ids = values_of(routes.current_request).get("ids", [])
-    return json_answer(buckets.delete(ids, bootstrap.work_ports()))
+    return json_answer(buckets.delete(ids, asked.work_ports()))
 
 
 @routes.route("/buckets/view", methods=["POST"])
-@answered
+@answered(Scope.READ)
 def view_works() -> Response:
     """Answer the works that ``query`` matches, the oldest first."""
-    return json_answer(buckets.view(value_of(routes.current_request), bootstrap.work_ports()))
+    return json_answer(buckets.view(value_of(routes.current_request), asked.work_ports()))
 
 
 @routes.route("/buckets/status", methods=["GET"])
-@answered
+@answered(Scope.READ)
 def show_works_status() -> Response:
     """Answer how many works there are."""
-    return json_answer(buckets.status(bootstrap.work_ports()))
+    return json_answer(buckets.status(asked.work_ports()))
 
 
 @routes.route("/buckets/status/details/{pipeline}", methods=["GET"])
-@answered
+@answered(Scope.READ)
 def show_pipeline_status(pipeline: str) -> Response:
     """Answer the same for one pipeline; its name comes as the path spells it."""
-    return json_answer(buckets.status_of(unquote(pipeline), bootstrap.work_ports()))
+    return json_answer(buckets.status_of(unquote(pipeline), asked.work_ports()))
 
 
 @routes.route("/buckets/status/pipelines", methods=["GET"])
-@answered
+@answered(Scope.READ)
 def list_pipelines() -> Response:
     """Answer the names of the pipelines that hold works."""
-    return json_answer(buckets.pipelines(bootstrap.work_ports()))
+    return json_answer(buckets.pipelines(asked.work_ports()))
 
 
 @routes.route("/buckets/audit/failed", methods=["GET"])
-@answered
+@answered(Scope.SUBMIT)
 def audit_failed_works() -> Response:
     """Queue failed works again that may be tried again; answer how many."""
-    return json_answer(audits.audit_failed(bootstrap.work_ports()))
+    return json_answer(audits.audit_failed(asked.work_ports()))
 
 
 @routes.route("/buckets/audit/expired", methods=["GET"])
-@answered
+@answered(Scope.SUBMIT)
 def audit_expired_works() -> Response:
     """Let works fail that run for too long; answer how many."""
     return json_answer(audits.audit_expired(*_queue()))
 
 
 @routes.route("/buckets/audit/stale/{days}", methods=["GET"])
-@answered
+@answered(Scope.SUBMIT)
 def audit_stale_works(days: str) -> Response:
     """Answer how many works are older than that; nothing changes."""
     return json_answer(audits.audit_stale(unquote(days), *_queue()))
 
 
 def _queue() -> tuple[WorkPorts, datetime]:
-    return bootstrap.work_ports(), bootstrap.ports().clock()
+    return asked.work_ports(), asked.ports().clock()

@@ -6,7 +6,8 @@ from typing import Final
 
 from chalice.app import Blueprint, Response
 
-from chalicelib import bootstrap
+from chalicelib.core.principals import Scope
+from chalicelib.web import asked
 from chalicelib.web.answers import json_answer
 from chalicelib.web.problems import answered
 
@@ -14,10 +15,10 @@ routes: Final = Blueprint(__name__)
 
 
 @routes.route("/dead-letters/redrive", methods=["POST"])
-@answered
+@answered(Scope.ADMIN)
 def redrive() -> Response:
     """Answer 202 and ``{"sent_back": {queue: messages}, "left", "has_more"}``.
 
     What becomes of what was sent back is not known yet: some of it may be dead letters again.
     """
-    return json_answer(bootstrap.ports().dead_letters.redrive()._asdict(), 202)
+    return json_answer(asked.all_ports().dead_letters.redrive()._asdict(), 202)

@@ -6,7 +6,9 @@ from typing import Final
 
 from chalice.app import Blueprint, Response
 
-from chalicelib import bootstrap, intake
+from chalicelib import intake
+from chalicelib.core.principals import Scope
+from chalicelib.web import asked
 from chalicelib.web.answers import document_of, json_answer, submitted
 from chalicelib.web.problems import answered
 
@@ -14,32 +16,32 @@ routes: Final = Blueprint(__name__)
 
 
 @routes.route("/demand-executions", methods=["POST"])
-@answered
+@answered(Scope.SUBMIT)
 def submit_demand_execution() -> Response:
     """Start a run. The same content again finds the same run, whatever has become of it."""
     document = document_of(routes.current_request)
-    return submitted(intake.submit(document, bootstrap.ports()))
+    return submitted(intake.submit(document, asked.ports()))
 
 
 @routes.route("/demand-executions/scaffolding", methods=["POST"])
-@answered
+@answered(Scope.SUBMIT)
 def preview_scaffolding() -> Response:
     """Answer PrepareDemandScaffoldingResponse; nothing is created."""
     document = document_of(routes.current_request)
-    return json_answer(intake.preview(document, bootstrap.ports()))
+    return json_answer(intake.preview(document, asked.ports()))
 
 
 @routes.route("/demand-executions/check", methods=["POST"])
-@answered
+@answered(Scope.SUBMIT)
 def check_demand_execution() -> Response:
     """Answer ``{"findings": […]}``, sentences about what would happen; nothing is created."""
     document = document_of(routes.current_request)
-    return json_answer({"findings": intake.check(document, bootstrap.ports())})
+    return json_answer({"findings": intake.check(document, asked.ports())})
 
 
 @routes.route("/job-definitions", methods=["POST"])
-@answered
+@answered(Scope.SUBMIT)
 def define_job() -> Response:
     """Find or register a job definition, and answer how to submit a job of it."""
     document = document_of(routes.current_request)
-    return json_answer(intake.define_job(document, bootstrap.ports()))
+    return json_answer(intake.define_job(document, asked.ports()))

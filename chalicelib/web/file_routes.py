@@ -10,9 +10,11 @@ from typing import Final
 
 from chalice.app import Blueprint, Response
 
-from chalicelib import bootstrap, file_intake
+from chalicelib import file_intake
 from chalicelib.core.errors import NotFound
 from chalicelib.core.file_requests import CLEAN_UP, SYNC
+from chalicelib.core.principals import Scope
+from chalicelib.web import asked
 from chalicelib.web.answers import document_of, submitted
 from chalicelib.web.problems import answered
 
@@ -28,14 +30,14 @@ OPERATIONS: Final = {
 
 
 @routes.route("/data-syncs", methods=["POST"])
-@answered
+@answered(Scope.SUBMIT)
 def submit_data_sync() -> Response:
     """Start a data sync. Nothing is deleted unless the body says ``"delete": true``."""
     return _submitted(SYNC)
 
 
 @routes.route("/data-paths/{operation}", methods=["POST"])
-@answered
+@answered(Scope.SUBMIT)
 def submit_path_operation(operation: str) -> Response:
     """Start one of the operations; its response is the result of the run's last stage."""
     if operation not in OPERATIONS:
@@ -44,7 +46,7 @@ def submit_path_operation(operation: str) -> Response:
 
 
 @routes.route("/file-system-cleanups", methods=["POST"])
-@answered
+@answered(Scope.SUBMIT)
 def submit_cleanup() -> Response:
     """Start a clean-up: what has not been written for so many days goes."""
     return _submitted(CLEAN_UP)
@@ -52,4 +54,4 @@ def submit_cleanup() -> Response:
 
 def _submitted(kind: str) -> Response:
     document = document_of(routes.current_request)
-    return submitted(file_intake.submit_file_job(kind, document, bootstrap.ports()))
+    return submitted(file_intake.submit_file_job(kind, document, asked.ports()))

@@ -16,7 +16,9 @@ from chalice.local import LocalGateway, LocalGatewayException, RouteMatcher
 
 from chalicelib.core.errors import FalseworkError
 from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
+from chalicelib.core.principals import Principal
 from chalicelib.web.api import Api, rest_app
+from chalicelib.web.asked import trusting
 from chalicelib.web.downloads import Download, open_door
 from chalicelib.web.problems import from_error, problem
 
@@ -36,8 +38,10 @@ class Answer(NamedTuple):
 class Gateway:
     """Hands requests to the application; several threads may share it."""
 
-    def __init__(self, app: Api | None = None) -> None:
+    def __init__(self, app: Api | None = None, trusted: Principal | None = None) -> None:
+        """``trusted`` is who a caller without a token is; None: everybody needs one."""
         self._app = app or rest_app()
+        self._trusted = trusted
         self._matcher = RouteMatcher(list(self._app.routes))
         self._gateway = LocalGateway(self._app, Config.create(app_name=self._app.app_name))
 
@@ -64,7 +68,7 @@ class Gateway:
                 405, f"{method} is not possible here", headers={"Allow": ", ".join(allowed)}
             )
         try:
-            with open_door() as door:
+            with open_door() as door, trusting(self._trusted):
                 answer = _answer(self._gateway.handle_request(method, target, dict(headers), body))
             if door.left is None:
                 return answer

@@ -9,13 +9,14 @@ from chalice.app import Blueprint, Response
 from chalicelib import bootstrap
 from chalicelib.version import VERSION
 from chalicelib.web.answers import json_answer
+from chalicelib.web.asked import OPEN
 from chalicelib.web.problems import answered
 
 routes: Final = Blueprint(__name__)
 
 
 @routes.route("/health", methods=["GET"])
-@answered
+@answered(OPEN)
 def show_health() -> Response:
     """Answer that we serve, which version, and from which home; 500 where there is none."""
     bootstrap.ports()

@@ -16,7 +16,10 @@ from typing import Any, Final, ParamSpec
 
 from chalice.app import Request, Response
 
+from chalicelib.core.errors import TooManyRequests, Unauthenticated
+from chalicelib.core.principals import Scope
 from chalicelib.core.problem import problem_document, problem_of
+from chalicelib.web.asked import serving, takes
 
 P = ParamSpec("P")
 
@@ -24,17 +27,34 @@ CONTENT_TYPE: Final = "application/problem+json"
 _LOG: Final = logging.getLogger("falsework.web")
 
 
-def answered(view: Callable[P, Response]) -> Callable[P, Response]:
-    """Wrap a route so that whatever it raises is answered with a problem document."""
+def answered(
+    scope: Scope | None, *, is_head_open: bool = False
+) -> Callable[[Callable[P, Response]], Callable[P, Response]]:
+    """Wrap a route so that only who has the scope gets in, and what it raises is a problem.
 
-    @wraps(view)
-    def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
-        try:
-            return view(*args, **kwargs)
-        except Exception as exc:  # noqa: BLE001  (an entry point)
-            return from_error(exc)
+    ``is_head_open``: a HEAD request needs no token.
+    """
+    return guarded(scope, from_error, is_head_open=is_head_open)
 
-    return answer
+
+def guarded(
+    scope: Scope | None, told: Callable[[Exception], Response], *, is_head_open: bool = False
+) -> Callable[[Callable[P, Response]], Callable[P, Response]]:
+    """Wrap a route as ``answered`` does; ``told`` says how errors are answered."""
+
+    def wrap(view: Callable[P, Response]) -> Callable[P, Response]:
+        @wraps(view)
+        def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
+            try:
+                with serving(scope, is_head_open=is_head_open):
+                    return view(*args, **kwargs)
+            except Exception as exc:  # noqa: BLE001  (an entry point)
+                return told(exc)
+
+        takes(scope, answer)
+        return answer
+
+    return wrap
 
 
 def from_error(error: Exception) -> Response:
@@ -43,7 +63,17 @@ def from_error(error: Exception) -> Response:
     if document is None:
         _LOG.error("unforeseen", exc_info=error)
         return problem(500, "Something of ours went wrong. It is logged; nothing else is known.")
-    return _response(document, {"Retry-After": "1"} if document["status"] == 503 else {})
+    return _response(document, _headers(error, document["status"]))
+
+
+def _headers(error: Exception, status: int) -> dict[str, str]:
+    match error:
+        case TooManyRequests():
+            return {"Retry-After": str(error.retry_after_seconds)}
+        case Unauthenticated():
+            return {"WWW-Authenticate": "Bearer"}
+        case _:
+            return {"Retry-After": "1"} if status == 503 else {}
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:

@@ -56,6 +56,13 @@ class GroupQuery(Noun):
     limit: int = Field(default=50, ge=1, le=100)
 
 
+class PageQuery(Noun):
+    """The query of a list that has no filters."""
+
+    cursor: str | None = Field(default=None, min_length=1, max_length=1000)
+    limit: int = Field(default=50, ge=1, le=100)
+
+
 class FileQuery(Noun):
     """The query of ``GET /runs/{id}/files``."""
 

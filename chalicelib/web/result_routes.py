@@ -9,8 +9,9 @@ from typing import Final
 
 from chalice.app import Blueprint, Response
 
-from chalicelib import bootstrap
+from chalicelib.core.principals import Scope
 from chalicelib.version import VERSION
+from chalicelib.web import asked
 from chalicelib.web.answers import json_answer, value_of
 from chalicelib.web.problems import answered
 from chalicelib.web.queries import values_of
@@ -20,54 +21,54 @@ routes: Final = Blueprint(__name__)
 
 
 @routes.route("/results-api/version", methods=["GET", "HEAD"])
-@answered
+@answered(Scope.READ, is_head_open=True)
 def show_results_version() -> Response:
     """Answer that we are there."""
     return json_answer({"version": VERSION})
 
 
 @routes.route("/results-api/results", methods=["POST"])
-@answered
+@answered(Scope.SUBMIT)
 def deposit_results() -> Response:
     """Keep works that have ended: ``{"<pipeline>": true}``; 409 if one is there already."""
     document = value_of(routes.current_request)
-    return json_answer(results.deposit_results(document, bootstrap.work_ports()))
+    return json_answer(results.deposit_results(document, asked.work_ports()))
 
 
 @routes.route("/results-api/results", methods=["PUT"])
-@answered
+@answered(Scope.SUBMIT)
 def update_results() -> Response:
     """Replace results: true; 409 for a locked one."""
     document = value_of(routes.current_request)
-    return json_answer(results.update_results(document, bootstrap.work_ports()))
+    return json_answer(results.update_results(document, asked.work_ports()))
 
 
 @routes.route("/results-api/results", methods=["DELETE"])
-@answered
+@answered(Scope.SUBMIT)
 def delete_results() -> Response:
     """Remove the results ``?<pipeline>=id&<pipeline>=id``: every name is a pipeline."""
     ids = values_of(routes.current_request)
-    return json_answer(results.delete_results(ids, bootstrap.work_ports()))
+    return json_answer(results.delete_results(ids, asked.work_ports()))
 
 
 @routes.route("/results-api/view", methods=["POST"])
-@answered
+@answered(Scope.READ)
 def view_results() -> Response:
     """Answer the results that ``query`` matches, the oldest first."""
     document = value_of(routes.current_request)
-    return json_answer(results.view_results(document, bootstrap.work_ports()))
+    return json_answer(results.view_results(document, asked.work_ports()))
 
 
 @routes.route("/results-api/view/count", methods=["POST"])
-@answered
+@answered(Scope.READ)
 def count_results() -> Response:
     """Answer how many results ``query`` matches."""
     document = value_of(routes.current_request)
-    return json_answer(results.count_results(document, bootstrap.work_ports()))
+    return json_answer(results.count_results(document, asked.work_ports()))
 
 
 @routes.route("/results-api/status", methods=["GET"])
-@answered
+@answered(Scope.READ)
 def show_results_status() -> Response:
     """Answer for each pipeline how many results it has."""
-    return json_answer(results.status_results(bootstrap.work_ports()))
+    return json_answer(results.status_results(asked.work_ports()))

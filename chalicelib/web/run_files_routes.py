@@ -19,13 +19,14 @@ from urllib.parse import unquote
 
 from chalice.app import Blueprint, Response
 
-from chalicelib import bootstrap
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.flowserv.archive import archive_name
 from chalicelib.core.flowserv.views import file_view
+from chalicelib.core.principals import Scope
 from chalicelib.core.run import RunRecord
 from chalicelib.core.view import run_view
 from chalicelib.run_manager import ageing, archives, changes, files, results
+from chalicelib.web import asked
 from chalicelib.web.answers import json_answer
 from chalicelib.web.downloads import Download, attachment, file_answer, linked, sent
 from chalicelib.web.problems import answered
@@ -35,7 +36,7 @@ routes: Final = Blueprint(__name__)
 
 
 @routes.route("/runs", methods=["DELETE"])
-@answered
+@answered(Scope.SUBMIT)
 def delete_obsolete_runs() -> Response:
     """Delete a page of obsolete runs: ``{"deleted", "ids", "kept", "next_cursor"}``."""
     query = query_of(routes.current_request, RunQuery)
@@ -47,73 +48,73 @@ def delete_obsolete_runs() -> Response:
         )
     done = ageing.delete_obsolete(
         ageing.Wanted(query.created_before, query.state, query.group, query.cursor, query.limit),
-        bootstrap.ports(),
+        asked.ports(),
     )
     return json_answer({"deleted": len(done.ids), **done._asdict()})
 
 
 @routes.route("/runs/{run_id}", methods=["DELETE"])
-@answered
+@answered(Scope.SUBMIT)
 def delete_run(run_id: str) -> Response:
     """Delete a run that has ended, with its files: 204; 409 before it has settled."""
-    changes.delete(run_id, bootstrap.ports())
+    changes.delete(run_id, asked.ports())
     return Response(body="", status_code=HTTPStatus.NO_CONTENT)
 
 
 @routes.route("/runs/{run_id}/files", methods=["GET"])
-@answered
+@answered(Scope.READ)
 def list_files(run_id: str) -> Response:
     """Answer ``{"files": [{"id", "key", "mime_type", "size_bytes"}]}``, or one by its key."""
     query = query_of(routes.current_request, FileQuery)
-    ports = bootstrap.ports()
+    ports = asked.ports()
     run = ports.runs.load(run_id)
     if query.key is None:
         return json_answer({"files": [file_view(file) for file in files.list_files(run, ports)]})
     file = files.get_file(run, ports, key=query.key)
-    return file_answer(routes.current_request, file, bootstrap.contents())
+    return file_answer(routes.current_request, file, asked.contents())
 
 
 @routes.route("/runs/{run_id}/files/{file_id}", methods=["GET"])
-@answered
+@answered(Scope.READ)
 def show_file(run_id: str, file_id: str) -> Response:
     """Answer the content of a file."""
-    ports = bootstrap.ports()
+    ports = asked.ports()
     file = files.get_file(ports.runs.load(run_id), ports, file_id=file_id)
-    return file_answer(routes.current_request, file, bootstrap.contents())
+    return file_answer(routes.current_request, file, asked.contents())
 
 
 @routes.route("/runs/{run_id}/archive", methods=["GET"])
-@answered
+@answered(Scope.READ)
 def show_archive(run_id: str) -> Response:
     """Answer all files of a successful run in a tar.gz."""
-    return archive_answer(bootstrap.ports().runs.load(run_id))
+    return archive_answer(asked.ports().runs.load(run_id))
 
 
 @routes.route("/runs/{run_id}/results", methods=["GET"])
-@answered
+@answered(Scope.READ)
 def show_results(run_id: str) -> Response:
     """Answer ``{"run", "results"}``; 404 where the group has no schema or the run no file."""
-    ports = bootstrap.ports()
+    ports = asked.ports()
     run = ports.runs.load(run_id)
     return json_answer({"run": run.id, "results": results.results_of(run, ports)})
 
 
 @routes.route("/groups/{group}/runs", methods=["GET"])
-@answered
+@answered(Scope.READ)
 def list_group(group: str) -> Response:
     """Answer a page of the group's runs, as ``GET /runs`` does."""
     query = query_of(routes.current_request, GroupQuery)
-    page = bootstrap.ports().runs.list(
+    page = asked.ports().runs.list(
         group=unquote(group), state=query.state, cursor=query.cursor, limit=query.limit
     )
     return runs_answer(page.runs, page.next_cursor)
 
 
 @routes.route("/groups/{group}/ranking", methods=["GET"])
-@answered
+@answered(Scope.READ)
 def rank_group(group: str) -> Response:
     """Answer ``{"schema", "ranking": [{"run", "created_at", "results"}]}``, best first."""
-    ports, group = bootstrap.ports(), unquote(group)
+    ports, group = asked.ports(), unquote(group)
     schema = results.schema_of(group, ports.site)
     ranked = [
         {"run": run.run_id, "created_at": run.created_at, "results": run.results}
@@ -131,7 +132,7 @@ def runs_answer(runs: tuple[RunRecord, ...], next_cursor: str | None) -> Respons
 
 def archive_answer(run: RunRecord) -> Response:
     """Answer the archive of a run, by a link where there are any."""
-    ports, contents = bootstrap.ports(), bootstrap.contents()
+    ports, contents = asked.ports(), asked.contents()
     link = archives.archive_link(run, ports, contents)
     if link is not None:
         return linked(link)

@@ -111,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     words.add_parser("stage-in-batch", help="do one batch of a stage-in")
     words.add_parser("stage-out-batch", help="do one batch of a stage-out")
     words.add_parser("handle", help="see to data paths: statistics, lists, scans, removal")
+    words.add_parser("work", help="execute one attempt of a work")
     words.add_parser("lambda", help="call the handler that the environment names")
     return parser
 

@@ -18,6 +18,7 @@ from chalicelib.core.worker_documents import (
     StageInOrder,
     StageOutOrder,
     SyncOrder,
+    WorkOrder,
 )
 from chalicelib.worker import path_job, stage_in_batches, stage_out_batches
 from chalicelib.worker.batch_child import Batches
@@ -30,6 +31,7 @@ from chalicelib.worker.sync.locations import Locations
 from chalicelib.worker.sync.locks import lock_in
 from chalicelib.worker.sync.syncing import DataSync
 from chalicelib.worker.sync_job import SyncBatches, finish, sync_or_divide
+from chalicelib.worker.work_job import work_on
 from chalicelib.worker_settings import DataSyncSettings, WorkerSettings
 
 
@@ -70,6 +72,8 @@ def verb_of(told: argparse.Namespace) -> Verb:
             )
         case "sync":
             return _sync
+        case "work":
+            return _work
         case _:
             return _handle
 
@@ -125,6 +129,11 @@ def _sync(order: bytes, bench: Bench) -> JsonValue:
     if bench.job.batches_done:
         return finish(read, bench.data_sync, objects, bench.job.batches_done)
     return sync_or_divide(read, bench.data_sync, objects)
+
+
+def _work(order: bytes, bench: Bench) -> JsonValue:
+    read = WorkOrder.model_validate_json(order)
+    return work_on(read, bench.job, bench.ports, bench.clock)
 
 
 def _handle(order: bytes, bench: Bench) -> JsonValue:

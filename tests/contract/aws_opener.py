@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from chalicelib.aws.claims import DynamoClaims
+from chalicelib.aws.documents import DynamoDocuments
 from chalicelib.aws.pace import DynamoPace
 from chalicelib.aws.run_store import DynamoRunStore
 from chalicelib.aws.table import Table
 from chalicelib.aws.timers import SqsTimers
 from chalicelib.aws.work_store import open_work_ports
 from chalicelib.core.run import Run
+from chalicelib.document_ports import Documents
 from chalicelib.local.object_store import LocalObjectStore
 from chalicelib.ports import Claims, Pace, RunStore, Timers
 from chalicelib.work_ports import WorkPorts
@@ -37,6 +39,7 @@ class StatePorts(NamedTuple):
     claims: Claims
     pace: Pace
     timers: Timers
+    documents: Documents
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,15 @@ class AwsOpener:
             claims=DynamoClaims(table, lambda: NOON),
             pace=DynamoPace(table),
             timers=SqsTimers(self._sqs(), self.queue_url, lambda: NOON),
+            documents=DynamoDocuments(table, lambda: NOON),
         )
+
+    def documents(
+        self, now: datetime, wrap: Callable[[Any], Any] = lambda client: client
+    ) -> Documents:
+        """Open the documents, at a time of the test's own."""
+        table = Table(wrap(client("dynamodb", self.endpoint)), self.table, lambda _: None)
+        return DynamoDocuments(table, lambda: now)
 
     def work_ports(self, wrap: Callable[[Any], Any] = lambda client: client) -> WorkPorts:
         """Open the work queue."""

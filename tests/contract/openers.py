@@ -22,7 +22,9 @@ import pytest
 
 from chalicelib.core.plans.plan import Plan
 from chalicelib.core.run import Run, RunState
+from chalicelib.document_ports import Documents
 from chalicelib.local.database import Database
+from chalicelib.local.documents import LocalDocuments
 from chalicelib.local.home import Home, open_home
 from chalicelib.local.work_store import open_work_ports
 from chalicelib.ports import Ports
@@ -50,6 +52,10 @@ class LocalOpener:
     def work_ports(self) -> WorkPorts:
         """Open the work queue."""
         return open_work_ports(Database(self.root))
+
+    def documents(self, now: datetime) -> Documents:
+        """Open the documents, at a time of the test's own."""
+        return LocalDocuments(Database(self.root), lambda: now)
 
     def fired(self, now: datetime) -> tuple[str, ...]:
         """Take the wake-up calls out whose time has come."""

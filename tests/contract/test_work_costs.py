@@ -16,6 +16,7 @@ from chalicelib.local.database import Database
 from chalicelib.local.work_store import open_work_ports
 from chalicelib.works import audits, buckets
 from tests.clouds.clients import client
+from tests.contract.faulty import Crash, Faulty
 from tests.contract.openers import NOON
 
 SQLITE = pytest.mark.parametrize("opener", ["local"], indirect=True)
@@ -132,32 +133,6 @@ def cost(opener, query):
 
     assert buckets.withdraw(query, opener.work_ports(wrap), NOON) is not None
     return clients[0].told
-
-
-class Crash(BaseException):
-    """The process is gone."""
-
-
-class Faulty:
-    """A client whose call of that name is made once more, or after which the process dies."""
-
-    def __init__(self, client, name, *, is_repeated):
-        self._client = client
-        self._name = name
-        self._is_repeated = is_repeated
-
-    def __getattr__(self, name):
-        real = getattr(self._client, name)
-        if name != self._name:
-            return real
-
-        def call(**asked):
-            answer = real(**asked)
-            if self._is_repeated:  # as the SDK does when the answer is lost
-                return real(**asked)
-            raise Crash(answer)
-
-        return call
 
 
 def work(**fields):

@@ -39,6 +39,7 @@ from chalicelib.settings import Settings
 from tests.clouds.foundation import create_table
 from tests.clouds.moto_server import _one_at_a_time
 from tests.contract.aws_places import ACCOUNT, REGION, make_queue
+from tests.flow.doors import TrustedHttp
 from tests.flow.worlds import Killed, a_demand
 
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/tool:1"
@@ -125,6 +126,7 @@ class AwsWorld:
         self.jobs: dict[str, dict[str, Any]] = {}
         self._asked: dict[str, Any] = {}
         self.lambdas = Client(app.app)
+        self.http = TrustedHttp(app.app)
         self.restart()
 
     @property

@@ -11,7 +11,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from chalice.app import Chalice
+from chalice.test import Client, HTTPResponse
+
+from chalicelib.core.principals import LOCAL
+from chalicelib.web.api import rest_app
+from chalicelib.web.asked import trusting
+
 CHECKOUT = Path(__file__).parents[2]
+
+
+class TrustedHttp:
+    """Chalice's test client for REST, as the user of this machine: without a token."""
+
+    def __init__(self, app: Chalice | None = None) -> None:
+        self._http = Client(app or rest_app()).http
+
+    def __getattr__(self, method: str) -> Callable[..., HTTPResponse]:
+        send = getattr(self._http, method)
+
+        def sent(*args: Any, **kwargs: Any) -> HTTPResponse:
+            with trusting(LOCAL):
+                return send(*args, **kwargs)
+
+        return sent
 
 
 def shell_demand(execution_id: str, script: str, **parts: Any) -> dict[str, Any]:

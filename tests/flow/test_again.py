@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from chalice.test import Client
 
 from chalicelib import bootstrap
 from chalicelib.settings import Settings
-from chalicelib.web.api import rest_app
-from tests.flow.doors import copying_demand, shell_demand, until
+from tests.flow.doors import TrustedHttp, copying_demand, shell_demand, until
 
 JSON = {"Content-Type": "application/json"}
 STAGES = ("scaffold", "define-jobs", "stage-in", "execute", "stage-out", "clean-up")
@@ -24,7 +22,7 @@ class Desk:
         bootstrap.use(Settings(root=root, runner="host"))
         self.objects = bootstrap.home().ports.objects
         self.objects.write("s3://bucket/in.txt", b"hello\n")
-        self._http = Client(rest_app()).http
+        self._http = TrustedHttp()
 
     def post(self, path, document=None):
         body = b"" if document is None else json.dumps(document).encode()

@@ -18,6 +18,8 @@ from chalicelib.aws.inbound import (
     read_wake,
 )
 from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.principals import LOCAL
+from chalicelib.web.asked import trusting
 from tests.flow.aws_worlds import aws_account
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -106,6 +108,9 @@ def test_the_sweep_takes_its_sample(world):
 
 def test_rest_takes_the_sample(world):
     answer = app.app(sample("rest-iam"), None)
+    assert (answer["statusCode"], json.loads(answer["body"])["status"]) == (401, 401)
+    with trusting(LOCAL):
+        answer = app.app(sample("rest-iam"), None)
     assert (answer["statusCode"], json.loads(answer["body"])["status"]) == (404, 404)
 
 

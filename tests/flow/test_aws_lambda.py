@@ -49,7 +49,7 @@ with mock_aws():
     secret = sample("sqs-submissions")
     secret["Records"][0]["body"] = '{"execution_id": "e1", "execution_type": "s3cr3t"}'
     app.on_submission(secret, None)
-    assert app.app(sample("rest-iam"), None)["statusCode"] == 404
+    assert app.app(sample("rest-iam"), None)["statusCode"] == 401
     del boto3
 print("MODULES", *sorted(m for m in sys.modules if m.startswith("chalicelib")))
 """

@@ -6,7 +6,6 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from chalice.test import Client
 from moto.sqs import sqs_backends
 
 from chalicelib import bootstrap
@@ -15,11 +14,12 @@ from chalicelib.aws.home import open_home
 from chalicelib.cli import main, redriving
 from chalicelib.cli.connection import Connection
 from chalicelib.core.errors import Refused, Unavailable
+from chalicelib.core.principals import LOCAL
 from chalicelib.settings import Settings
-from chalicelib.web.api import rest_app
 from chalicelib.web.gateway import Gateway
 from tests.contract.aws_places import ACCOUNT, REGION, make_queue
 from tests.flow.aws_worlds import a_request, aws_account
+from tests.flow.doors import TrustedHttp
 from tests.flow.test_aws_submissions import Outage
 
 ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
@@ -242,14 +242,16 @@ def test_without_a_queue_there_is_nothing_to_redrive(world):
 def test_the_route_tells_how_many_went_where(world, moved):
     moved("{}", "submissions")
     world.pass_time()
-    answer = Client(rest_app()).http.post("/dead-letters/redrive")
+    answer = TrustedHttp().post("/dead-letters/redrive")
     assert answer.status_code == 202, answer.body
     assert answer.json_body == {"sent_back": {"submissions": 1}, "left": 0, "has_more": False}
 
 
 def test_the_command_says_how_many_went_where(world, moved, capsys, monkeypatch):
     """Over the deployment's own application: HTTP and signatures have tests of their own."""
-    monkeypatch.setattr(redriving, "connect", lambda _: Connection(Gateway(), is_remote=True))
+    monkeypatch.setattr(
+        redriving, "connect", lambda _: Connection(Gateway(trusted=LOCAL), is_remote=True)
+    )
     monkeypatch.setattr(dead_letters, "AT_ONCE", 1)
     moved("{}", "submissions")
     world.pass_time()
@@ -267,7 +269,9 @@ def test_the_command_says_how_many_went_where(world, moved, capsys, monkeypatch)
 
 
 def test_a_deployment_without_a_dead_letter_queue_says_so(world, capsys, monkeypatch):
-    monkeypatch.setattr(redriving, "connect", lambda _: Connection(Gateway(), is_remote=True))
+    monkeypatch.setattr(
+        redriving, "connect", lambda _: Connection(Gateway(trusted=LOCAL), is_remote=True)
+    )
     world.restart(dead_letter_queue_url="")
     assert main(["redrive", "--url", "http://127.0.0.1:1"]) == 2
     assert "FALSEWORK_DEAD_LETTER_QUEUE_URL" in capsys.readouterr().err

@@ -10,6 +10,7 @@ import urllib.parse
 import pytest
 
 from chalicelib.core.data_sync.manifest import ManifestFile, manifest_of, manifest_uri
+from chalicelib.core.principals import LOCAL
 from chalicelib.run_manager import archives
 from chalicelib.web.gateway import Gateway
 from tests.flow.aws_worlds import aws_account
@@ -38,7 +39,7 @@ def keys(world, bucket):
 
 
 def ask(method, target):
-    return Gateway().request(method, target, {})
+    return Gateway(trusted=LOCAL).request(method, target, {})
 
 
 def linked_object(world, answer):

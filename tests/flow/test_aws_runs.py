@@ -28,7 +28,7 @@ def world(account):
 
 
 def test_a_run_by_rest(world):
-    http = world.lambdas.http
+    http = world.http
     body = json.dumps(a_request("rest")).encode()
     answer = http.post("/demand-executions", headers=JSON, body=body)
     assert answer.status_code == 202, answer.body
@@ -101,7 +101,7 @@ def test_a_job_that_fails_is_the_runs_error(world):
 def test_a_canceled_runs_job_is_stopped(world):
     world.submit_by_queue(a_request("canceled"))
     (stage_in,) = world.waiting("canceled")
-    answer = world.lambdas.http.post("/runs/canceled/cancel")
+    answer = world.http.post("/runs/canceled/cancel")
     assert answer.status_code == 202, answer.body
     assert world.dying.trace.count("batch.TerminateJob") == 1
     world.finish(stage_in, is_good=False)

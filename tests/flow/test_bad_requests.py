@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chalice.test import Client
 
 from chalicelib import bootstrap
 from chalicelib.settings import Settings, load
-from chalicelib.web.api import rest_app
+from tests.flow.doors import TrustedHttp
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 TABLES = ("runs", "plans", "jobs", "definitions", "claims", "timers")
@@ -33,12 +32,11 @@ def root(tmp_path):
 
 @pytest.fixture
 def client(root):
-    with Client(rest_app()) as client:
-        yield client
+    return TrustedHttp()
 
 
-def post(client: Client, path: str, body: bytes) -> Any:
-    return client.http.post(path, body=body, headers={"Content-Type": "application/json"})
+def post(client: TrustedHttp, path: str, body: bytes) -> Any:
+    return client.post(path, body=body, headers={"Content-Type": "application/json"})
 
 
 def left_behind(root: Path) -> list[str]:
@@ -57,7 +55,7 @@ def left_behind(root: Path) -> list[str]:
 
 
 def assert_refused(
-    client: Client, root: Path, body: bytes, *, status: int = 400
+    client: TrustedHttp, root: Path, body: bytes, *, status: int = 400
 ) -> dict[str, Any]:
     answer = post(client, "/demand-executions", body)
     assert answer.status_code == status, answer.body

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from chalice.test import Client
 
 from chalicelib import bootstrap
 from chalicelib.core.site import Site
 from chalicelib.local.folders import OWN_FILE_SYSTEM_ID as FS
 from chalicelib.settings import Settings
-from chalicelib.web.api import rest_app
+from tests.flow.doors import TrustedHttp
 
 ENDS = {"source_path": "s3://bucket/in/", "destination_path": f"{FS}:/scratch/in"}
 ROUTES = {
@@ -31,7 +30,7 @@ each_route = pytest.mark.parametrize("route", ROUTES)
 @pytest.fixture
 def http(tmp_path):
     bootstrap.use(Settings(root=tmp_path / "root"))
-    yield Client(rest_app()).http
+    yield TrustedHttp()
     bootstrap.use(Settings(root=tmp_path / "gone"))
 
 
@@ -107,7 +106,7 @@ def test_there_are_no_other_operations(http):
 def test_a_path_of_the_host_is_refused_where_the_host_is_not_the_users(tmp_path):
     site = Site(has_local_paths=False)
     bootstrap.use(Settings(root=tmp_path / "root", site=site))
-    http = Client(rest_app()).http
+    http = TrustedHttp()
     told = problem(post(http, "/data-syncs", {**ENDS, "source_path": "/etc"}), 400)
     assert told["errors"][0]["field"] == "source_path"
     bootstrap.use(Settings(root=tmp_path / "gone"))

@@ -9,18 +9,18 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from chalice.test import Client
 
 from chalicelib import bootstrap, engine, intake
 from chalicelib.core.errors import Conflict, Unavailable
 from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
 from chalicelib.core.plans.plan import Plan
+from chalicelib.core.principals import LOCAL
 from chalicelib.core.run import Run, RunState
 from chalicelib.settings import Settings
 from chalicelib.version import VERSION
-from chalicelib.web.api import Api, rest_app
+from chalicelib.web.api import Api
 from chalicelib.web.gateway import Gateway
-from tests.flow.doors import CHECKOUT, copying_demand, environment, shell_demand
+from tests.flow.doors import CHECKOUT, TrustedHttp, copying_demand, environment, shell_demand
 
 JSON = {"Content-Type": "application/json"}
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,7 +35,7 @@ def home(tmp_path):
 
 @pytest.fixture
 def http(home):
-    return Client(rest_app()).http
+    return TrustedHttp()
 
 
 def _post(http, path, document, **headers):
@@ -408,14 +408,14 @@ def test_a_wrong_method_is_told_the_right_one(http, method, path, allowed):
     response = http.request(method, path)
     _problem(response, 405)
     assert response.headers["Allow"] == allowed
-    answer = Gateway().request(method, path, {})
+    answer = Gateway(trusted=LOCAL).request(method, path, {})
     assert (answer.status, answer.headers["Allow"]) == (405, allowed)
 
 
 @pytest.mark.parametrize("path", ["/", "/nope", "/runs/e1/nope", "/demand-executions/e1/x/y",
                                   "//evil.example/runs", "/%2e%2e/health", "//["])  # fmt: skip
 def test_an_unknown_path_is_a_problem_as_well(home, path):
-    answer = Gateway().request("GET", path, {"Authorization": "Bearer x"})
+    answer = Gateway(trusted=LOCAL).request("GET", path, {"Authorization": "Bearer x"})
     assert answer.status == 404
     assert answer.headers["Content-Type"] == "application/problem+json"
 

@@ -13,6 +13,7 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.core.data_sync.manifest import ManifestFile, manifest_of, manifest_uri
+from chalicelib.core.principals import LOCAL
 from chalicelib.core.run import RunState
 from chalicelib.core.site import Site
 from chalicelib.settings import Settings
@@ -33,7 +34,7 @@ def home(tmp_path):
 
 @pytest.fixture
 def ask(home):
-    gateway = Gateway()
+    gateway = Gateway(trusted=LOCAL)
 
     def request(method, target, body=b"", **headers):
         content = json.dumps(body).encode() if isinstance(body, dict) else body
@@ -169,7 +170,7 @@ def test_only_a_successful_run_has_an_archive(home, ask, state):
 
 @pytest.fixture
 def served(home):
-    server = Server("127.0.0.1", 0, Gateway())
+    server = Server("127.0.0.1", 0, Gateway(trusted=LOCAL))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield http.client.HTTPConnection(*server.server_address[:2], timeout=30)

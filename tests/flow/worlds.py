@@ -20,6 +20,7 @@ from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.local.claims import LocalClaims
 from chalicelib.local.database import Database
 from chalicelib.local.dead_letters import NoDeadLetters
+from chalicelib.local.documents import LocalDocuments
 from chalicelib.local.facilities import LocalFacilities
 from chalicelib.local.folders import Folders, own_file_systems
 from chalicelib.local.home import Unpaced
@@ -158,6 +159,7 @@ class World:
             timers=self._counting(self.timers),
             pace=Unpaced(),
             dead_letters=NoDeadLetters(),
+            documents=self._counting(LocalDocuments(database, lambda: self.now)),
             site=site,
             clock=lambda: self.now,
             mint_uid=lambda: f"{'a' * 17}{'bcdefghijk'[next(self._uids) % 10]}22",

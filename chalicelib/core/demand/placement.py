@@ -20,7 +20,7 @@ from chalicelib.core.demand.job_params import JobParam
 from chalicelib.core.demand.names import text_hash
 from chalicelib.core.demand.parameters import ExecutionParameters
 from chalicelib.core.demand.resolvables import Resolvable
-from chalicelib.core.demand.volumes import Volume, efs_form, without_dots
+from chalicelib.core.demand.volumes import Volume, efs_form
 from chalicelib.core.documents import at_field, parse_document, shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.noun import Noun

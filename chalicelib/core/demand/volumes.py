@@ -29,7 +29,7 @@ from chalicelib.core.demand.names import condense, short_hash
 from chalicelib.core.documents import at_field, shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.noun import Noun
-from chalicelib.core.paths import efs_path, is_inside, normal_path
+from chalicelib.core.paths import efs_path, is_inside, normal_path, without_dots
 from chalicelib.core.site import FileSystems, Site
 
 VOLUME_NAME_CHARACTERS: Final = 24
@@ -154,19 +154,6 @@ def efs_form(path: str, volumes: Sequence[Volume]) -> str:
     holder = _holder(resolved, volumes) or entered
     relative = resolved.removeprefix(holder.container_path)
     return efs_path(holder.file_system_id, f"{holder.access_point_path}/{relative}")
-
-
-def without_dots(path: str) -> str | None:
-    """Resolve ``..`` in an absolute path without looking at links; None if it leaves the root."""
-    segments: list[str] = []
-    for segment in normal_path(path).removeprefix("/").split("/"):
-        if segment != "..":
-            segments.append(segment)
-        elif segments:
-            segments.pop()
-        else:
-            return None
-    return normal_path(f"/{'/'.join(segments)}")
 
 
 def _holder(path: str, volumes: Sequence[Volume]) -> Volume | None:

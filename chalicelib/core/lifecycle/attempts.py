@@ -4,6 +4,7 @@ What a failure costs depends on whose it was::
 
     infrastructure, or our own worker    free, ``MAX_SPOILT`` times a stage; from the second
                                          on in the fallback queue, where there is one
+    nobody answered a call               free, as often and after such waits as its row says
     what no further try can mend         the stage's end, whatever the policy
     anything else                        one of the attempts that the user's policy allows
 
@@ -92,8 +93,11 @@ def is_exhausted(run: Run) -> bool:
 
 def backoff(run: Run, stage: Stage) -> timedelta:
     """Return how long the stage waits after its latest attempt: a digest is the dice."""
-    longest = min(MAX_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** min(stage.attempts - 1, 16))
     drawn = _lot(f"{run.uid} {stage.stage_name} {run.generation} {stage.attempts}")
+    row = run.plan.stage(stage.stage_name).retry
+    if row is not None:
+        return timedelta(seconds=row.wait_seconds(stage.free_attempts + 1, drawn))
+    longest = min(MAX_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** min(stage.attempts - 1, 16))
     return timedelta(seconds=longest * drawn)
 
 
@@ -120,7 +124,8 @@ def _may_try_again(run: Run, stage: Stage, cause: str, is_spoilt: bool) -> bool:
     if run.is_terminal and not is_closing:
         return False
     if is_spoilt:
-        return stage.free_attempts < MAX_SPOILT
+        row = run.plan.stage(stage.stage_name).retry
+        return stage.free_attempts < (MAX_SPOILT if row is None else row.tries)
     if cause in FINAL_CAUSES:
         return False
     match run.plan.retry_policy:

@@ -149,7 +149,9 @@ def _end_call(run: Run, event: CallEnded) -> Run:
     if stage.status is not StageStatus.RUNNING or told_of != (run.generation, stage.attempts):
         return run
     if event.error is not None:
-        return fail_stage(run, event.stage, event.at, "call", event.error)
+        return fail_stage(
+            run, event.stage, event.at, event.cause, event.error, is_spoilt=event.is_passing
+        )
     return stages.complete(run, event.stage, event.at, event.result)
 
 

@@ -4,7 +4,8 @@ Each stage has one action, and the action says everything that performing it nee
 engine that has only the saved run can perform it, tomorrow, on another machine::
 
     NoAction     nothing to do: the stage completes at once and costs nothing
-    a call       one short step inside the Lambda: PutDocuments, DefineJobs, WriteFile
+    a call       one short step inside the Lambda: PutDocuments, DefineJobs, WriteFile, WorkCall,
+                 and those of ``function_actions.py``
     JobAction    one Batch job (or local subprocess)
 
 A stage that ``is_closing`` takes down what the others put up. It does not decide how the run
@@ -20,6 +21,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue
 
 from chalicelib.core.noun import Noun
+from chalicelib.core.plans.function_actions import DeregisterJobs, InvokeFunction, ReadObject
+from chalicelib.core.states.retries import RetryRow
+from chalicelib.core.work.leases import Lease
 
 
 class NoAction(Noun):
@@ -73,6 +77,14 @@ class WriteFile(Noun):
     text: str
 
 
+class WorkCall(Noun):
+    """Take a work out of the queue for this run, or report to the queue how it ended."""
+
+    action: Literal["work"] = "work"
+    step: Literal["take", "report"]
+    lease: Lease
+
+
 class JobAction(Noun):
     """Run one job of a definition that the run's ``define-jobs`` stage has named."""
 
@@ -99,10 +111,10 @@ class JobAction(Noun):
     """Added to the command while the plan's ``outputs_from`` stage is not COMPLETE."""
 
 
-Call = PutDocuments | DefineJobs | WriteFile
-Action = Annotated[
-    NoAction | PutDocuments | DefineJobs | WriteFile | JobAction, Field(discriminator="action")
-]
+Call = (
+    PutDocuments | DefineJobs | WriteFile | WorkCall | ReadObject | InvokeFunction | DeregisterJobs
+)
+Action = Annotated[NoAction | Call | JobAction, Field(discriminator="action")]
 
 
 class CleanUpPolicy(StrEnum):
@@ -133,6 +145,9 @@ class StagePlan(Noun):
     """How long one attempt may work, from the start of its job; None: as long as the run may."""
     has_files: bool = False
     """What it makes lies in the working directory: after clean-up it must be made again."""
+    retry: RetryRow | None = None
+    """How often, and when, a call is made again that was not answered. None: whenever the run is
+    looked at, for an hour."""
 
 
 class Plan(Noun):

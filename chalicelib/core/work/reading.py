@@ -56,6 +56,13 @@ def read_ended_works(documents: object) -> list[Work]:
     return works
 
 
+def without_excess(work: Work) -> Work:
+    """Return the work, without its results where they are larger than may be kept."""
+    if work.results is None or len(json_text(work.results).encode()) <= WORK_RESULTS_BYTES:
+        return work
+    return work.model_copy(update={"results": None})
+
+
 def understood(document: object) -> Work | None:
     """Return the work that a stored document is; None if it is none that a client would take."""
     try:
@@ -85,7 +92,7 @@ def _read(number: int, document: object) -> Work:
         work = Work.model_validate(document)
     except ValidationError as exc:
         raise validation_problem(exc, prefix=str(number)) from exc
-    return _without_excess(work)
+    return without_excess(work)
 
 
 def _check_text(number: int, document: dict[str, Any]) -> None:
@@ -98,9 +105,3 @@ def _check_text(number: int, document: dict[str, Any]) -> None:
         raise
     if text.count("[") + text.count("{") > DEEPEST - 2:
         well_formed({str(number): document})
-
-
-def _without_excess(work: Work) -> Work:
-    if work.results is None or len(json_text(work.results).encode()) <= WORK_RESULTS_BYTES:
-        return work
-    return work.model_copy(update={"results": None})

@@ -45,6 +45,8 @@ class Scope:
     """Only those that ``Work.is_retryable`` says it of."""
     overdue_at: float | None = None
     """Only those whose deadline is before this."""
+    is_in_turn: bool = False
+    """Only queued ones, and in the order in which they are withdrawn."""
 
 
 def scope_of(condition: Condition, *, has_results: bool = True) -> Scope:

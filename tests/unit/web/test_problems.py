@@ -11,6 +11,7 @@ from chalice.app import Response
 
 from chalicelib.core import errors
 from chalicelib.version import VERSION
+from chalicelib.web.asked import OPEN
 from chalicelib.web.problems import answered, as_problems, from_error
 
 
@@ -20,6 +21,8 @@ from chalicelib.web.problems import answered, as_problems, from_error
         (errors.InvalidRequest("no"), 400),
         (errors.TooLarge("no"), 413),
         (errors.Forbidden("no"), 403),
+        (errors.Unauthenticated("no"), 401),
+        (errors.TooManyRequests("no", retry_after_seconds=7), 429),
         (errors.NotFound("no"), 404),
         (errors.Conflict("no"), 409),
         (errors.Refused("no"), 422),
@@ -37,7 +40,9 @@ def test_an_error_has_a_status(error, status, caplog):
     assert response.status_code == body["status"] == status
     assert response.headers["Content-Type"] == "application/problem+json"
     assert {"type", "title", "status", "detail"} <= body.keys()
-    assert ("Retry-After" in response.headers) == (status == 503)
+    waits = {429: "7", 503: "1"}
+    assert response.headers.get("Retry-After") == waits.get(status)
+    assert response.headers.get("WWW-Authenticate") == {401: "Bearer"}.get(status)
     assert "secret" not in response.body
     assert ("secret" in caplog.text) == (status == 500)
 
@@ -59,7 +64,7 @@ def test_a_value_that_json_does_not_know_is_shown_as_text():
 
 
 def test_a_route_is_answered_whatever_it_raises():
-    @answered
+    @answered(OPEN)
     def view(run_id):
         raise errors.NotFound(f"no {run_id}")
 

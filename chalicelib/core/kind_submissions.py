@@ -1,0 +1,73 @@
+"""A submission of any kind but a demand: the request's own fields and, beside them, two of ours.
+
+``run_id`` is the name under which the run is known and a repeat recognised, ``options`` is what
+the submitter wants done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from pydantic import Field, JsonValue
+
+from chalicelib.core.demand.wire import Wire
+from chalicelib.core.documents import at_field, parse_document, shortened
+from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.noun import Noun
+from chalicelib.core.options import Options
+
+_OF_A_DEMAND: Final = ("cleanup", "privileged", "secrets")
+"""What only the user's own job of a demand has: it would be taken and never be looked at."""
+
+
+class _Ours(Noun):
+    run_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
+
+
+class KindSubmission(NamedTuple):
+    """A request that was parsed, and what the submitter wants done."""
+
+    kind: str
+    request: Wire
+    run_id: str | None
+    options: Options
+
+    def document(self) -> dict[str, JsonValue]:
+        """Return the parsed submission as JSON: what is digested, and kept in the plan."""
+        return {
+            "request": self.request.to_wire(),
+            "options": self.options.model_dump(mode="json", exclude_none=True),
+        }
+
+    def digest(self) -> str:
+        """Return the sha256 of the document: same content, same digest, in any spelling."""
+        return hashlib.sha256(json.dumps(self.document(), sort_keys=True).encode()).hexdigest()
+
+
+def split_document(document: object, what: str) -> tuple[dict[str, Any], str | None, Options]:
+    """Return the request's own fields, the run's id and the options. Raises InvalidRequest.
+
+    ``what`` is refused the options that only a demand has.
+    """
+    if not isinstance(document, Mapping):
+        raise InvalidRequest(
+            "the body must be a JSON object", field="", value=document, mend="send the request"
+        )
+    ours = parse_document(_Ours, {k: v for k, v in document.items() if k == "run_id"})
+    with at_field("options"):
+        options = parse_document(Options, document.get("options", {}))
+        _refuse_those_of_a_demand(options, what)
+    body = {key: value for key, value in document.items() if key not in {"run_id", "options"}}
+    return body, ours.run_id, options
+
+
+def _refuse_those_of_a_demand(options: Options, what: str) -> None:
+    for name in _OF_A_DEMAND:
+        value = getattr(options, name)
+        if value:
+            raise InvalidRequest(
+                f"{what} has no {name}", field=name, value=shortened(value), mend="leave it out"
+            )

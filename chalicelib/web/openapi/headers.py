@@ -1,0 +1,36 @@
+"""The headers that the routes look at, and those that they send."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+TEXT: Final = {"type": "string"}
+
+ASKED: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "Range": ("Which bytes of the file: `bytes=0-99`. One range; others mean the whole.", TEXT),
+    "If-Range": ("Where it is given the whole is answered: files have no validators here.", TEXT),
+}
+"""Of a request: what it is for, and its schema."""
+
+SENT: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "Location": ("Where to find it.", {"type": "string", "format": "uri-reference"}),
+    "Link": ('Where an ended run is let go on: `<…/resume>; rel="resume"`.', TEXT),
+    "Retry-After": ("Seconds after which it may be tried again.", {"type": "string"}),
+    "WWW-Authenticate": ("`Bearer`", TEXT),
+    "Content-Range": ("Which bytes these are, and how many there are.", TEXT),
+    "Content-Disposition": ("The file is to be saved under this name.", TEXT),
+    "Cache-Control": ("`no-store`: the link is for now, and for nobody else.", TEXT),
+}
+"""Of an answer."""
+
+
+def parameter(name: str) -> dict[str, Any]:
+    """Return the parameter object of a header that a route looks at."""
+    description, schema = ASKED[name]
+    return {"name": name, "in": "header", "description": description, "schema": schema}
+
+
+def header(name: str) -> dict[str, Any]:
+    """Return the header object of a header that an answer always has."""
+    description, schema = SENT[name]
+    return {"description": description, "required": True, "schema": schema}

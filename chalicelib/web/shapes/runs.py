@@ -1,0 +1,83 @@
+"""Runs as they are shown, and what else is said of them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime, JsonValue
+
+from chalicelib.core.run import RunError, RunState, StageState
+from chalicelib.web.shapes.shape import Shape
+
+
+class RunView(Shape):
+    """A run: one tracked execution of a request."""
+
+    id: str
+    kind: str
+    """What it executes: ``demand-execution``, ``data-sync``, ``remove-data-paths``, …"""
+    group: str
+    state: RunState
+    generation: int
+    """1, and one more for each time that it was resumed or rolled back."""
+    created_at: AwareDatetime
+    started_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    settled_at: AwareDatetime | None
+    """When nothing was left to do: its jobs have ended and its clean-up is done."""
+    outputs: dict[str, JsonValue]
+    """Of a demand execution: ``{parameter: {uri, manifest, files, bytes}}``."""
+    error: RunError | None
+    stages: tuple[StageState, ...]
+    """In their order."""
+
+
+class RunPage(Shape):
+    """A page of runs."""
+
+    runs: tuple[RunView, ...]
+    next_cursor: str | None
+    """Give it as ``cursor`` to get the next page; null on the last one."""
+
+
+class DeletedRuns(Shape):
+    """What became of a page of obsolete runs."""
+
+    deleted: int
+    ids: tuple[str, ...]
+    kept: dict[str, str]
+    """Run id → why it could not be deleted."""
+    next_cursor: str | None
+
+
+class Explanation(Shape):
+    """What a run waits for, or why it ended so."""
+
+    run: str
+    state: RunState
+    why: tuple[str, ...]
+    """Sentences, the most important first."""
+
+
+class Findings(Shape):
+    """What a submission would do, in sentences."""
+
+    findings: tuple[str, ...]
+
+
+class SentBack(Shape):
+    """What became of the dead letters."""
+
+    sent_back: dict[str, int]
+    """By the name of the queue, how many messages."""
+    left: int
+    """How many could not be sent back; the log says why."""
+    has_more: bool
+
+
+class Health(Shape):
+    """That we serve, which version, and from which home."""
+
+    status: Literal["ok"]
+    version: str
+    home: Literal["aws", "embedded"]
