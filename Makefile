@@ -7,6 +7,7 @@ DEMO := .falsework-demo
 SEEDS ?= 2000
 
 .PHONY: bench-engine install demo test campaign canaries mutants simulate check format clean
+.PHONY: wheel stage deploy image destroy policies
 
 install: $(INSTALLED)
 
@@ -45,6 +46,30 @@ campaign: $(INSTALLED)
 bench-engine: .venv-bench/.installed
 	.venv-bench/bin/python -m benchmarks.engine
 
+# Deploying. The Python that deploys is the one that Lambda runs, see infra/lambda_python.py.
+STAGE ?= dev
+VIA ?= cloudformation
+DEPLOYING = $(shell $(PYTHON) -m infra.lambda_python)
+
+wheel: $(INSTALLED)
+	rm -rf dist build/lib build/bdist.*  # setuptools would pack what is gone from the sources
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+policies: $(INSTALLED)
+	$(BIN)/python -m infra.policies
+
+stage:
+	$(DEPLOYING) -m infra.deploy $(STAGE) $(addprefix --parameter ,$(PARAMETERS)) --only-build
+
+deploy:
+	$(DEPLOYING) -m infra.deploy $(STAGE) --via $(VIA) $(addprefix --parameter ,$(PARAMETERS))
+
+image: wheel
+	$(DEPLOYING) -m infra.image $(STAGE)
+
+destroy:
+	$(DEPLOYING) -m infra.destroy $(STAGE) --delete-data '$(DELETE_DATA)'
+
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -57,4 +82,4 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .venv-bench $(DEMO) build dist *.egg-info
+	rm -rf .venv .venv-bench .venv-lambda .venv-checks $(DEMO) build dist *.egg-info

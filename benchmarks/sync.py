@@ -57,9 +57,9 @@ def main() -> None:
     tools = installed_tools(told.tools)
     with tempfile.TemporaryDirectory(prefix="falsework-sync-", dir=told.folder) as name:
         folder = Path(name)
-        _make_files(folder / "small", told.small, 4096)
-        _make_files(folder / "large", told.large, told.large_mib * 2**20)
-        with _serving(folder / "server"):
+        make_files(folder / "small", told.small, 4096)
+        make_files(folder / "large", told.large, told.large_mib * 2**20)
+        with serving(folder / "server"):
             samples = _rounds(tools, folder, told.rounds)
     _print(samples)
 
@@ -77,7 +77,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _make_files(folder: Path, count: int, size_bytes: int) -> None:
+def make_files(folder: Path, count: int, size_bytes: int) -> None:
     """A hundred files to a folder; their content cannot be compressed."""
     for number in range(count):
         path = folder / f"{number // 100:03}" / f"{number:06}.bin"
@@ -88,8 +88,9 @@ def _make_files(folder: Path, count: int, size_bytes: int) -> None:
 
 
 @contextmanager
-def _serving(folder: Path) -> Iterator[None]:
-    (folder / BUCKET).mkdir(parents=True)
+def serving(folder: Path) -> Iterator[None]:
+    """Serve the folder as S3 at ``PORT``; its bucket is ``BUCKET``."""
+    (folder / BUCKET).mkdir(parents=True, exist_ok=True)
     rclone = str(Path(__file__).parent / ".venv" / "bin" / "rclone")
     command = [rclone, "serve", "s3", str(folder), "--addr", f"127.0.0.1:{PORT}"]
     key = f"{variables(PORT)['AWS_ACCESS_KEY_ID']},{variables(PORT)['AWS_SECRET_ACCESS_KEY']}"

@@ -1,13 +1,15 @@
 """The last step of every way in: a checked request is saved as a run, and so is accepted.
 
-What could not be performed at once is owed, and the sweep sees to it.
+Here, and nowhere before, the group's quota is taken up; a run that begins again takes it up as a
+new one does. What could not be performed at once is owed, and the sweep sees to it.
 """
 
 from __future__ import annotations
 
-from chalicelib import engine
+from chalicelib import engine, quotas
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, Unavailable
-from chalicelib.core.events import RunRequested
+from chalicelib.core.events import ResumeRequested, RollbackRequested, RunRequested
+from chalicelib.core.principals import check_member
 from chalicelib.core.run import Run
 from chalicelib.ports import Ports
 
@@ -15,12 +17,36 @@ from chalicelib.ports import Ports
 def accept(event: RunRequested, ports: Ports) -> Run:
     """Save the run and set it going; return it, or the run that the same content has become.
 
-    Raises Conflict for an id in use by other content, Unavailable when nothing was accepted.
+    Raises Conflict for an id in use by other content, Unavailable when nothing was accepted, and
+    its subclass TooManyRequests where the group's quota is used up; Forbidden for a group that
+    is not the caller's or may not submit.
     """
+    if ports.parent is not None:
+        plan = event.plan.model_copy(update={"parent": ports.parent})
+        event = event.model_copy(update={"plan": plan})
+    check_member(ports.caller.principal, event.group)
+    quotas.admit_new(event, ports)
     try:
         return engine.handle(event, ports)
     except Unavailable:
         return _accepted(event, ports)
+
+
+def begin_again(event: ResumeRequested | RollbackRequested, ports: Ports) -> Run:
+    """Let an ended run enter its next generation; once that is saved the request is accepted.
+
+    Raises Conflict for a run that cannot, and otherwise as ``accept``.
+    """
+    before = ports.runs.load(event.run_id)
+    if before.is_terminal and event.generation in {None, before.generation}:
+        quotas.admit_again(before, ports)
+    try:
+        return engine.handle(event, ports)
+    except Unavailable:
+        run = ports.runs.load(event.run_id)
+        if run.generation == before.generation:
+            raise
+        return run
 
 
 def check_queue(field: str, name: str, ports: Ports) -> None:

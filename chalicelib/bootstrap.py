@@ -15,26 +15,17 @@ from chalicelib import settings as environment
 from chalicelib.carriers import Carrier
 from chalicelib.core.errors import Misconfigured
 from chalicelib.file_ports import Contents
+from chalicelib.handler_ports import HandlerPorts
 from chalicelib.ports import Claims, ObjectStore, Ports
 from chalicelib.settings import Settings
 from chalicelib.work_ports import WorkPorts
 
 if TYPE_CHECKING:  # the Lambda never imports the embedded home
-    from chalicelib.aws.handler_ports import HandlerPorts
     from chalicelib.aws.home import AwsHome
     from chalicelib.aws.signing import RequestSigner
     from chalicelib.local.engine_lock import EngineLock
     from chalicelib.local.engine_loop import Loop
     from chalicelib.local.home import Home
-
-
-class WorkerPorts(NamedTuple):
-    """What a worker job needs of its home."""
-
-    objects: ObjectStore
-    claims: Claims
-    carrier: Callable[[], Carrier]
-    """Made when it is asked for: most verbs do without it."""
 
 
 class _Told:
@@ -80,6 +71,17 @@ def contents() -> Contents:
     return LocalContents(LocalObjectStore(home().root))
 
 
+class WorkerPorts(NamedTuple):
+    """What a worker job needs of its home."""
+
+    objects: ObjectStore
+    claims: Claims
+    carrier: Callable[[], Carrier]
+    """Made when it is asked for: most verbs do without it."""
+    contents: Callable[[], Contents] = contents
+    """The same."""
+
+
 def work_ports() -> WorkPorts:
     """Return the work queue's ports of this process. Raises Misconfigured."""
     told = settings()
@@ -88,13 +90,20 @@ def work_ports() -> WorkPorts:
     return home().works
 
 
+def dispatcher() -> tuple[WorkPorts, Ports]:
+    """Return what dispatches works: it is the engine's doing, whoever deposited them."""
+    return work_ports(), ports()
+
+
 def worker_ports() -> WorkerPorts:
     """Return what a worker job of this home needs. Raises Misconfigured."""
     told = settings()
     if told.table:
+        from chalicelib.aws.contents import worker_contents  # noqa: PLC0415 -- the same
         from chalicelib.aws.home import open_worker_home  # noqa: PLC0415 -- the same
 
-        return WorkerPorts(*open_worker_home(told), handler_ports(told).carrier)
+        carrier = handler_ports(told).carrier
+        return WorkerPorts(*open_worker_home(told), carrier, lambda: worker_contents(told.site))
     own = home()
     return WorkerPorts(own.ports.objects, own.ports.claims, lambda: own.carrier)
 
@@ -105,8 +114,16 @@ def handler_settings() -> Settings:
 
 
 def handler_ports(told: Settings) -> HandlerPorts:
-    """Return what the handlers of the wire formats work with: always AWS's, or what is in its
-    place at ``AWS_ENDPOINT_URL``."""
+    """Return what the handlers of the wire formats work with: AWS's, or what is in its place at
+    ``AWS_ENDPOINT_URL``; in a job of the embedded home, that home's."""
+    if environment.is_local_job():
+        own = home()
+        return HandlerPorts(
+            carrier=lambda: own.carrier,
+            facilities=lambda: own.ports.facilities,
+            jobs=lambda: own.ports.jobs,
+            own_volumes=lambda: None,
+        )
     from chalicelib.aws.handler_ports import open_handler_ports  # noqa: PLC0415 -- the same
 
     return open_handler_ports(told, environment.aws_environment())
@@ -144,20 +161,22 @@ def local_loop() -> Loop:
     return Loop(home())
 
 
-def signer(url: str) -> RequestSigner | None:
-    """Return what signs requests to ``url``; None where nobody expects a signature.
+def takes_signatures(url: str) -> bool:
+    """Tell whether a request to ``url`` can be signed: API Gateway is known by its host."""
+    from chalicelib.aws.gateway_hosts import gateway_region  # noqa: PLC0415 -- the same
+
+    return gateway_region(url) is not None
+
+
+def signer(url: str) -> RequestSigner:
+    """Return what signs requests to ``url``, for the region of its host.
 
     Raises Misconfigured without credentials, and without boto3, which not every client has.
     """
-    from chalicelib.aws.gateway_hosts import gateway_region  # noqa: PLC0415 -- the same
-
-    region = gateway_region(url)
-    if region is None:
-        return None
     try:
         from chalicelib.aws import signing  # noqa: PLC0415 -- slow to import, and optional
     except ImportError as exc:
         raise Misconfigured(
             f"{url} takes signed requests, which needs boto3: pip install 'falsework[aws]'"
         ) from exc
-    return signing.signer(region)
+    return signing.signer()

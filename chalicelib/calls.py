@@ -26,13 +26,15 @@ from chalicelib.core.plans.plan import (
     WorkCall,
     WriteFile,
 )
+from chalicelib.core.plans.run_actions import Choose, MakeValue, RunsAction
 from chalicelib.core.run import JobState, JobStatus, Run, StageStatus
+from chalicelib.core.run_values import NO_CHOICE, choice_of, value_of
 from chalicelib.core.worker_documents import Outcome
 from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.ports import Ports
 
 
-def make_call(run: Run, stage: str, ports: Ports) -> JsonValue:
+def make_call(run: Run, stage: str, ports: Ports) -> JsonValue:  # noqa: PLR0911
     """Perform a stage's call and return its result."""
     action = run.plan.stage(stage).action
     match action:
@@ -49,10 +51,21 @@ def make_call(run: Run, stage: str, ports: Ports) -> JsonValue:
             return ports.works.perform(action, ports.clock())
         case ReadObject() | InvokeFunction() | DeregisterJobs():
             return function_calls.make_call(action, run, stage, ports)
-        case NoAction() | JobAction():
+        case MakeValue(value=value):
+            return value_of(run, stage, value)
+        case Choose():
+            return _chosen(action, run, stage)
+        case NoAction() | JobAction() | RunsAction():
             raise AssertionError(action)
         case _:
             assert_never(action)
+
+
+def _chosen(action: Choose, run: Run, stage: str) -> str:
+    branch = choice_of(run, stage, action)
+    if branch is None:
+        raise Refused(NO_CHOICE)
+    return branch
 
 
 def _define(definition: JobDefinition, ports: Ports) -> str:
@@ -80,6 +93,7 @@ def job_request(run: Run, job: JobState) -> JobRequest:
         resource_requirements=action.resource_requirements,
         array_size=job.children if job.children and job.children > 1 else None,
         tags={**action.tags, "falsework:run": run.id},
+        group=run.group,
     )
 
 

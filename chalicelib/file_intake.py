@@ -11,6 +11,7 @@ import json
 import logging
 
 from chalicelib.accepting import accept, check_queue
+from chalicelib.core.allowances import check_allowed, used_by_file_job
 from chalicelib.core.data_sync.path_requests import OutdatedDataPathScannerRequest
 from chalicelib.core.errors import Conflict, InvalidRequest
 from chalicelib.core.events import RunRequested
@@ -22,19 +23,26 @@ from chalicelib.ports import Ports
 log = logging.getLogger(__name__)
 
 
-def submit_file_job(kind: str, document: object, ports: Ports) -> Run:
+def submit_file_job(
+    kind: str, document: object, ports: Ports, *, made_up: str | None = None
+) -> Run:
     """Start a run of that kind, and return it; or the run that the same content has become.
 
+    ``made_up`` is the last part of the id of a run that has none in the request; who gives the
+    same again gets the same run. Its uid is fresh all the same: names of jobs are used once.
     Raises InvalidRequest, Conflict for an id in use by other content, and Unavailable when
     nothing was accepted.
     """
     submission = parse_file_request(kind, document, ports.site)
-    queue, fallback = ports.site.default_job_queue, submission.options.fallback_job_queue_name
+    queue = ports.site.default_job_queue
+    uses = used_by_file_job(submission, queue)
+    check_allowed(submission.options.group, uses, ports.site.groups)
+    fallback = submission.options.fallback_job_queue_name
     check_queue("site.default_job_queue", queue, ports)
     if fallback is not None:
         check_queue("options.fallback_job_queue_name", fallback, ports)
     uid = ports.mint_uid()
-    run_id = submission.run_id or f"{kind}-{uid}"
+    run_id = submission.run_id or f"{kind}-{made_up or uid}"
     event = RunRequested(
         run_id=run_id,
         at=ports.clock(),
@@ -51,9 +59,11 @@ def submit_file_job(kind: str, document: object, ports: Ports) -> Run:
 def submit_cleanups(ports: Ports) -> dict[str, list[str]]:
     """Start the day's clean-ups of the site; return the runs' ids and what could not be started.
 
-    Who does it twice on one day (UTC) starts nothing twice.
+    They are the operator's own: no group's lists and quotas bind them. Who does it twice on one
+    day (UTC) starts nothing twice.
     """
     date = f"{ports.clock():%Y-%m-%d}"
+    ports = ports._replace(site=ports.site.model_copy(update={"groups": None}))
     runs, problems = [], []
     for request in ports.site.file_system_cleanups:
         document = {**request.to_wire(), "run_id": _name(request, date)}

@@ -1,11 +1,13 @@
 """What run management needs besides ``ports``: what is in a run's files. The engine never asks.
 
+Memory is flat: whatever passes through here does so in pieces.
+
 Names are those of ``ObjectStore``. It may be called from several threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 
@@ -23,5 +25,12 @@ class Contents(Protocol):
         """Return a short-lived URL that saves this one object as ``name``.
 
         None where there is nobody but us to hand the bytes out.
+        """
+        ...
+
+    def put(self, uri: str, pieces: Iterable[bytes], most_bytes: int) -> int:
+        """Put an object of these pieces, ``most_bytes`` at most together; return its size.
+
+        It is there as a whole or not at all: what ``pieces`` raises ends it.
         """
         ...

@@ -7,10 +7,19 @@ the world's doing and not the request's. Submitting the same content again retur
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any, Final
 
+from pydantic import JsonValue
+
 from chalicelib.accepting import accept, check_queue
+from chalicelib.core.allowances import (
+    check_allowed,
+    check_any_allows,
+    used_by_definition,
+    used_by_demand,
+)
 from chalicelib.core.data_sync.requests import DataSyncRequest
 from chalicelib.core.demand import batch_args, scaffolding
 from chalicelib.core.demand.scaffolding import Scaffolding
@@ -30,8 +39,10 @@ SHOWN_OBJECTS: Final = 1000
 """How many objects of an input ``check`` counts."""
 
 
-def submit(document: object, ports: Ports) -> Run:
+def submit(document: object, ports: Ports, origin: Mapping[str, JsonValue] | None = None) -> Run:
     """Start the run that the document asks for, and return it; or the run that it has become.
+
+    ``origin`` is kept beside the request, and is no part of its digest.
 
     Raises InvalidRequest and its subclasses, NotFound for an image that no registry knows,
     Conflict for an id in use by other content, and Unavailable when nothing was accepted. Once
@@ -42,7 +53,10 @@ def submit(document: object, ports: Ports) -> Run:
     create = prepared.response.setup_configs.batch_create_request
     _check_queues(submission, create.job_queue_name, ports)
     ports.facilities.resolve_image(create.image)
-    return accept(_requested(submission, prepared, ports), ports)
+    event = _requested(submission, prepared, ports)
+    request = {**event.plan.request, **(origin or {})}
+    plan = event.plan.model_copy(update={"request": request})
+    return accept(event.model_copy(update={"plan": plan}), ports)
 
 
 def preview(document: object, ports: Ports) -> dict[str, Any]:
@@ -56,6 +70,8 @@ def define_job(document: object, ports: Ports) -> dict[str, Any]:
     request = parse_document(batch_args.CreateDefinitionAndPrepareArgsRequest, document)
     if request.privileged and not ports.site.allow_privileged:
         raise batch_args.forbidden_privilege("privileged")
+    uses = tuple(used_by_definition(request, ports.facilities.file_systems()))
+    check_any_allows(ports.caller.principal.groups, uses, ports.site.groups)
     definition = JobDefinition(
         name=request.job_definition_name,
         image=ports.facilities.resolve_image(request.image),
@@ -119,6 +135,8 @@ def _prepare(document: object, ports: Ports) -> tuple[Submission, Scaffolding]:
         privileged=submission.options.privileged,
     )
     check_submission(submission, prepared, ports.site)
+    uses = used_by_demand(submission, prepared)
+    check_allowed(submission.options.group, uses, ports.site.groups)
     return submission, prepared
 
 

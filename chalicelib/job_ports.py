@@ -28,6 +28,8 @@ class JobRequest(Noun):
     array_size: int | None = Field(default=None, ge=2)
     """Run that many children, each with its AWS_BATCH_JOB_ARRAY_INDEX; the job is their parent."""
     tags: dict[str, str] = {}
+    group: str = "default"
+    """Whose job it is: its share, in a queue that shares fairly."""
 
 
 class JobSeen(Noun):

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from chalicelib.core.errors import Conflict, Forbidden, InvalidRequest, NotFound, StaleRun
-from chalicelib.core.principals import Caller, Principal
+from chalicelib.core.principals import Caller, Principal, check_member
 from chalicelib.core.run import Run, RunState
 from chalicelib.ports import Ports, RunPage, RunStore
 
@@ -42,13 +42,7 @@ class OwnedRuns:
 
     def save(self, run: Run) -> Run:
         """Save a run of a group of the principal's. Raises Forbidden for another's."""
-        if not self._principal.sees(run.group):
-            raise Forbidden(
-                f"{self._principal.name} is not in group {run.group}",
-                field="options.group",
-                value=run.group,
-                mend=f"name a group of yours: {_names(self._principal)}",
-            )
+        check_member(self._principal, run.group)
         try:
             return self._runs.save(run)
         except StaleRun:

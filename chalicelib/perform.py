@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any, assert_never
 
-from chalicelib import calls
+from chalicelib import calls, child_runs
 from chalicelib.core.commands import (
     Command,
     FindJob,
@@ -20,7 +20,9 @@ from chalicelib.core.commands import (
     StartJob,
     StopJob,
     SubmitJob,
+    TendRuns,
     WakeAt,
+    WakeParent,
     WatchJob,
 )
 from chalicelib.core.errors import (
@@ -46,7 +48,7 @@ from chalicelib.ports import Ports
 log = logging.getLogger(__name__)
 
 
-def perform(command: Command, run: Run, ports: Ports) -> Iterable[Event]:  # noqa: PLR0911
+def perform(command: Command, run: Run, ports: Ports) -> Iterable[Event]:  # noqa: C901, PLR0911
     """Perform the command for the saved run; return what came of it. Raises Unavailable."""
     match command:
         case MakeCall():
@@ -65,6 +67,11 @@ def perform(command: Command, run: Run, ports: Ports) -> Iterable[Event]:  # noq
         case ReadOutcome(stage=stage):
             job = run.job(stage)
             return [calls.read_outcome(run, job, ports, ports.clock())] if job else []
+        case TendRuns():
+            return child_runs.tend(command, run, ports)
+        case WakeParent(run_id=parent, at=at):
+            ports.timers.wake(parent, at)
+            return []
         case WakeAt(at=at):
             ports.timers.wake(run.id, at)
             return []

@@ -14,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from chalicelib.core.errors import Refused
+from chalicelib.core.events import Event
 from chalicelib.core.principals import ENGINE, Caller
 from chalicelib.core.run import Run, RunRecord, RunState
 from chalicelib.core.site import FileSystems, Mount, Site
@@ -180,6 +182,32 @@ class Pace(Protocol):
         ...
 
 
+class Start(Protocol):
+    """Starting a run of a kind."""
+
+    def __call__(self, kind: str, document: object, ports: Ports, /) -> Run:
+        """Return the run; the same again if it is there. Raises what a submission raises."""
+        ...
+
+
+class Tell(Protocol):
+    """Handing an event to a run."""
+
+    def __call__(self, event: Event, ports: Ports, /) -> Run:
+        """Return the run as it is saved then. Raises what handling an event raises."""
+        ...
+
+
+def starts_nothing(kind: str, document: object, ports: Ports, /) -> Run:  # noqa: ARG001
+    """Refuse: this home starts no runs of runs."""
+    raise Refused(f"no run of the kind {kind} can be started here")
+
+
+def tells_nobody(event: Event, ports: Ports, /) -> Run:  # noqa: ARG001
+    """Refuse: as ``starts_nothing``."""
+    raise Refused(f"run {event.run_id} cannot be told anything from here")
+
+
 class Ports(NamedTuple):
     """Everything from outside that the engine is given."""
 
@@ -207,3 +235,9 @@ class Ports(NamedTuple):
     definitions: JobDefinitions = NothingToTakeBack()
     works: WorkCalls = NoWorkCalls()
     """What runs of the kind ``work`` ask of the work queue; the engine knows no more of it."""
+    start: Start = starts_nothing
+    """Starts a run of a kind, as its own way in does: for runs that start others."""
+    tell: Tell = tells_nobody
+    """Hands an event to another run, as the engine does."""
+    parent: str | None = None
+    """The run on whose behalf others are started."""

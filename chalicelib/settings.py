@@ -91,6 +91,9 @@ _FROM_ENVIRONMENT = (
     "job_execution_role_arn",
 )
 
+_FOR_WORKERS = ("FALSEWORK_DATA_ROOTS", "DATA_SYNC_LOCK_ROOT")
+"""What data syncs are told, wherever they run: ``load_data_sync`` reads it there."""
+
 
 def load(
     flags: Mapping[str, Any] | None = None,
@@ -105,6 +108,8 @@ def load(
         if (variable := f"FALSEWORK_{name.upper()}") in env
     }
     site, file_systems = _site(env, site_file or _path(env.get("FALSEWORK_SITE")))
+    told = {name: env[name] for name in _FOR_WORKERS if name in env} | site.worker_environment
+    site = site.model_copy(update={"worker_environment": told})
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     try:
         return Settings.model_validate(
@@ -174,6 +179,7 @@ def load_data_sync(environ: Mapping[str, str] | None = None) -> DataSyncSettings
         lock_root=_path(env.get("DATA_SYNC_LOCK_ROOT")),
         default_bucket=env.get("DEFAULT_BUCKET_NAME", ""),
         roots=tuple(Path(root) for root in roots if root),
+        home=_path(env.get("FALSEWORK_ROOT")),
     )
 
 
@@ -181,6 +187,13 @@ def aws_environment(environ: Mapping[str, str] | None = None) -> tuple[tuple[str
     """Return the variables that the AWS SDKs read, so that a change of them is seen."""
     env = os.environ if environ is None else environ
     return tuple(sorted((name, text) for name, text in env.items() if name.startswith("AWS_")))
+
+
+def is_local_job(environ: Mapping[str, str] | None = None) -> bool:
+    """Tell whether this process is a job of an embedded home, which told it where it is."""
+    env = os.environ if environ is None else environ
+    is_job = "AWS_BATCH_JOB_ID" in env and "FALSEWORK_ROOT" in env
+    return is_job and not env.get("FALSEWORK_TABLE") and not env.get("AWS_ENDPOINT_URL")
 
 
 def load_lambda_envelope(environ: Mapping[str, str] | None = None) -> LambdaEnvelope:

@@ -36,6 +36,8 @@ class DataSyncSettings(Noun):
     """Where JSON is put that names no place."""
     roots: tuple[Path, ...] = ()
     """Folders of this host that may be moved from and deleted in; empty: any."""
+    home: Path | None = None
+    """Where the embedded home keeps its state, its buckets too; nobody's data."""
 
 
 class LambdaEnvelope(Noun):

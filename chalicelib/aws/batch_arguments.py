@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any, Final
 
 from chalicelib.aws.batch_tags import DEFINITION_TAGS, JOB_TAGS, fitting_tags
@@ -66,7 +66,7 @@ def definition_arguments(
     return arguments
 
 
-def submit_arguments(job: JobRequest) -> dict[str, Any]:
+def submit_arguments(job: JobRequest, fair_share_queues: Container[str] = ()) -> dict[str, Any]:
     """Return the arguments of SubmitJob. Raises Refused for a job that Batch would never take."""
     check_batch_name("job", job.name)
     check_environment(job.environment)
@@ -87,12 +87,23 @@ def submit_arguments(job: JobRequest) -> dict[str, Any]:
     }
     if job.array_size is not None:
         arguments["arrayProperties"] = {"size": job.array_size}
+    if job.queue in fair_share_queues:
+        arguments["shareIdentifier"] = share_identifier(job.group)
     if tags := fitting_tags(job.tags, JOB_TAGS):
         arguments["tags"] = tags  # an empty map is not allowed (API reference, SubmitJob, tags)
     size = json_bytes(arguments)
     if size > BATCH_PAYLOAD_BYTES:
         raise Refused(f"job {job.name} has {size} bytes: Batch takes {BATCH_PAYLOAD_BYTES}")
     return arguments
+
+
+def share_identifier(group: str) -> str:
+    """Return the group's share: letters and digits, which is all that Batch takes (API reference,
+    SubmitJob, shareIdentifier). A digest tells groups apart that differ in nothing else."""
+    plain = "".join(each for each in group if each.isascii() and each.isalnum())
+    if plain == group:
+        return plain
+    return f"{plain[:64]}{hashlib.sha256(group.encode()).hexdigest()[:12]}"
 
 
 def _container(

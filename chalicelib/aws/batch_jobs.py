@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import boto3
@@ -64,6 +64,7 @@ class BatchJobRunner:
         *,
         log_group: str = BATCH_LOG_GROUP,
         execution_role_arn: str = "",
+        fair_share_queues: Container[str] = (),
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._batch = batch
@@ -71,6 +72,7 @@ class BatchJobRunner:
         self._logs = logs
         self._log_group = log_group
         self._execution_role_arn = execution_role_arn
+        self._fair_share_queues = fair_share_queues
         self._pause = pause
 
     def define(self, definition: JobDefinition) -> str:
@@ -97,7 +99,7 @@ class BatchJobRunner:
 
     def submit(self, job: JobRequest) -> str:
         """Submit once; only a throttled request is sent again. Raises Refused, TurnedAway."""
-        arguments = submit_arguments(job)
+        arguments = submit_arguments(job, self._fair_share_queues)
         with translated(f"job {job.name}", is_no):
             for sent in range(1, SUBMISSIONS):
                 try:

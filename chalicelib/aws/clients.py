@@ -15,6 +15,7 @@ import boto3
 from botocore.config import Config
 
 from chalicelib.aws.batch_jobs import submitting_client
+from chalicelib.aws.functions import invoking_client
 
 PATIENT_SECONDS: Final = 60
 """How long a worker waits for S3 in the midst of gigabytes; nobody waits for the worker."""
@@ -62,6 +63,10 @@ class Clients:
     def submitting(self) -> Any:
         """Return the one that may submit jobs, for it sends each request once."""
         return _Lazy(lambda: self._kept("submitting", lambda: submitting_client(self._region)))
+
+    def invoking(self) -> Any:
+        """Return the one that calls functions, for it sends each request once."""
+        return _Lazy(lambda: self._kept("invoking", lambda: invoking_client(self._region)))
 
     def presigning(self) -> Any:
         """Return the S3 client that only signs links, and calls nothing.

@@ -5,16 +5,21 @@ A link is for one object, as an attachment, and lives five minutes. S3 answers R
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, IncompleteReadError
 from urllib3.exceptions import HTTPError
 
+from chalicelib.aws.bucket_owners import expecting
+from chalicelib.aws.clients import Clients
 from chalicelib.aws.object_store import telling
+from chalicelib.aws.piecewise import put_pieces
+from chalicelib.core.data_sync.checksums import part_bytes
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.object_names import parse_object
+from chalicelib.core.site import Site
 
 LINK_SECONDS: Final = 300
 CHUNK_BYTES: Final = 256 * 1024
@@ -55,3 +60,13 @@ class S3Contents:
                 "get_object", Params=asked, ExpiresIn=LINK_SECONDS
             )
         return url
+
+    def put(self, uri: str, pieces: Iterable[bytes], most_bytes: int) -> int:
+        """Put what fits into a part in one request, and anything larger part by part."""
+        return put_pieces(self._s3, uri, pieces, part_bytes(most_bytes))
+
+
+def worker_contents(site: Site) -> S3Contents:
+    """Return those of a worker job, for which nobody waits."""
+    clients = Clients(site.aws_region, is_patient=True, prepare=expecting(site.bucket_owners))
+    return S3Contents(clients.get("s3"), clients.presigning())

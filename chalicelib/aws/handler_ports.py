@@ -6,10 +6,8 @@ and perhaps a mount. A process keeps what it has made for as long as these varia
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from typing import NamedTuple
 
 from chalicelib.aws.batch_jobs import BatchJobRunner
 from chalicelib.aws.bucket_owners import expecting
@@ -19,10 +17,10 @@ from chalicelib.aws.clients import Clients
 from chalicelib.aws.facilities import AwsFacilities
 from chalicelib.aws.own_mounts import mounts_of_function, volumes_of_job
 from chalicelib.aws.s3_access import find_access
-from chalicelib.carriers import Carrier
 from chalicelib.core.mounts import volumes_of
 from chalicelib.core.site import FileSystems
 from chalicelib.core.worker_documents import MountedVolume
+from chalicelib.handler_ports import HandlerPorts
 from chalicelib.job_ports import JobRunner
 from chalicelib.ports import Facilities
 from chalicelib.settings import Settings
@@ -31,16 +29,6 @@ AwsEnvironment = tuple[tuple[str, str], ...]
 """The AWS_ variables, as a key."""
 BucketOwners = tuple[tuple[str, str], ...]
 """Bucket and account, as a key."""
-
-
-class HandlerPorts(NamedTuple):
-    """Made when they are first asked for: most handlers need the carrier only."""
-
-    carrier: Callable[[], Carrier]
-    facilities: Callable[[], Facilities]
-    jobs: Callable[[], JobRunner]
-    own_volumes: Callable[[], tuple[MountedVolume, ...] | None]
-    """What whoever started this process has mounted; None where nobody says."""
 
 
 def open_handler_ports(settings: Settings, aws_environment: AwsEnvironment) -> HandlerPorts:

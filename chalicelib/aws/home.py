@@ -24,6 +24,7 @@ from chalicelib.aws.dead_letters import Origins, SqsDeadLetters
 from chalicelib.aws.documents import DynamoDocuments
 from chalicelib.aws.dropped_files import DroppedFiles
 from chalicelib.aws.facilities import AwsFacilities
+from chalicelib.aws.functions import BatchDefinitions, LambdaFunctions
 from chalicelib.aws.inbound import Message, read_messages, read_object_created
 from chalicelib.aws.job_changes import take_job_change, take_wake
 from chalicelib.aws.object_store import S3ObjectStore
@@ -32,6 +33,7 @@ from chalicelib.aws.queues import Queue
 from chalicelib.aws.request_bucket import RequestBucket
 from chalicelib.aws.request_parts import RequestParts, read_part
 from chalicelib.aws.run_store import DynamoRunStore
+from chalicelib.aws.secrets import SecretsManager
 from chalicelib.aws.submissions import Submissions, answer, each
 from chalicelib.aws.table import Table
 from chalicelib.aws.timers import SqsTimers
@@ -40,8 +42,12 @@ from chalicelib.aws.work_store import open_work_ports
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.job_names import UID_CHARACTERS, UID_LETTERS
 from chalicelib.core.site import Site
+from chalicelib.kinds import connected
 from chalicelib.ports import Claims, ObjectStore, Ports
 from chalicelib.settings import Settings
+from chalicelib.works.pushing import push
+from chalicelib.works.slack import Slack
+from chalicelib.works.work_runs import WorkRuns
 
 SWEPT_RUNS: Final = 500
 """Runs that one sweep looks at: some 30 s of its five minutes, and it comes every minute."""
@@ -95,13 +101,14 @@ class AwsHome:
     def sweep(self) -> dict[str, int]:
         """Look at what is due, and for request files that were missed; return how many.
 
-        A few pipelines of the work queue are counted again, too.
+        Works are dispatched, and a few pipelines of the work queue counted again, too.
         """
         with ExitStack() as parts:  # what ails one of them must not keep the others waiting
-            told = {"runs": 0, "request_files": 0, "recounted": 0}
+            told = {"runs": 0, "request_files": 0, "recounted": 0, "pushed_works": 0}
             parts.callback(
                 lambda: told.update(recounted=recount_due(self.works, self.ports.clock()))
             )
+            parts.callback(lambda: told.update(pushed_works=push(self.works, self.ports)))
             parts.callback(lambda: told.update(request_files=self._files.sweep()))
             told["runs"] = engine.sweep(self.ports, limit=SWEPT_RUNS)
         return told
@@ -129,7 +136,7 @@ def open_home(
     clients = clients or Clients(settings.site.aws_region, prepare=expecting(owners))
     clock = clock or _utc_now
     dead_letters = _dead_letters(settings, clients, clock)
-    ports = _ports(settings, clients, clock, dead_letters)
+    ports = connected(_ports(settings, clients, clock, dead_letters))
     return AwsHome(settings, clients, ports, dead_letters)
 
 
@@ -145,16 +152,20 @@ def _ports(
     settings: Settings, clients: Clients, clock: Clock, dead_letters: SqsDeadLetters
 ) -> Ports:
     table = Table(clients.get("dynamodb"), settings.table)
-    objects = S3ObjectStore(clients.get("s3"))
+    objects, bucket = S3ObjectStore(clients.get("s3")), settings.site.scratch_bucket
+    runs, claims = DynamoRunStore(table, objects, bucket), DynamoClaims(table, clock)
+    works = open_work_ports(table, objects, bucket)
+    slack = Slack(settings.site.slack_webhooks, SecretsManager(clients.get("secretsmanager")).read)
     return Ports(
-        runs=DynamoRunStore(table, objects, settings.site.scratch_bucket),
-        claims=DynamoClaims(table, clock),
+        runs=runs,
+        claims=claims,
         jobs=BatchJobRunner(
             clients.get("batch"),
             clients.submitting(),
             clients.get("logs"),
             log_group=settings.job_log_group,
             execution_role_arn=settings.job_execution_role_arn,
+            fair_share_queues=settings.site.fair_share_queues,
         ),
         objects=objects,
         facilities=AwsFacilities(
@@ -173,6 +184,9 @@ def _ports(
         clock=clock,
         mint_uid=lambda: "".join(secrets.choice(UID_LETTERS) for _ in range(UID_CHARACTERS)),
         mounts=settings.mounts,
+        works=WorkRuns(works, runs, claims, objects, slack),
+        functions=LambdaFunctions(clients.invoking()),
+        definitions=BatchDefinitions(clients.get("batch")),
     )
 
 

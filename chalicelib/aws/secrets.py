@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.aws.client_errors import translated
+from chalicelib.aws.client_errors import is_no, translated
 from chalicelib.core.errors import Refused
 
 
@@ -18,11 +18,6 @@ class SecretsManager:
         """Return the secret's text. Raises Refused and Unavailable, neither of which has it."""
         if not reference.startswith("arn:"):
             raise Refused("on AWS a secret is named by its ARN in Secrets Manager")
-        with translated("reading a secret", lambda code, _: _refused(code)):
+        with translated("reading a secret", is_no):
             answer = self._client.get_secret_value(SecretId=reference)
         return str(answer.get("SecretString", ""))
-
-
-def _refused(code: str) -> Refused | None:
-    known = ("ResourceNotFoundException", "AccessDeniedException", "InvalidRequestException")
-    return Refused(f"the secret cannot be read: {code}") if code in known else None

@@ -24,6 +24,7 @@ from chalicelib.cli import (
     simulating,
     submitting,
     syncing,
+    token_verbs,
 )
 from chalicelib.cli.complaints import Complaint, Exit, complaint_of
 from chalicelib.core.errors import FalseworkError
@@ -80,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     _add_copying(verbs)
     _add_syncing(verbs)
     _add_serving(verbs)
+    _add_tokens(verbs)
     return whole
 
 
@@ -147,11 +149,27 @@ def _add_syncing(verbs: Any) -> None:
 
 def _add_serving(verbs: Any) -> None:
     serve = _verb(verbs, "serve", serving.serve, "serve REST and move runs on", has_url=False)
-    serve.add_argument("--host", default="127.0.0.1", help="a loopback address")
+    serve.add_argument(
+        "--host", default="127.0.0.1", help="an address; tokens are needed but for loopback"
+    )
     serve.add_argument("--port", type=_port, default=8000, help="0 takes a free one")
+    serve.add_argument("--tokens", action="store_true", help="ask for tokens on loopback, too")
     _add_runner(serve)
     engine = _verb(verbs, "engine", serving.engine, None, has_url=False)
     _add_runner(engine)
+
+
+def _add_tokens(verbs: Any) -> None:
+    summary = "make, list and revoke the tokens that callers show"
+    word: argparse.ArgumentParser = verbs.add_parser("token", help=summary, description=summary)
+    actions = word.add_subparsers(dest="action", required=True, metavar="ACTION")
+    create = _verb(actions, "create", token_verbs.create, "make a token and print it, once")
+    token_verbs.add_create(create)
+    listing = _verb(actions, "list", token_verbs.list_, "list the tokens, without their secrets")
+    revoke = _verb(actions, "revoke", token_verbs.revoke, "let a token be good no longer")
+    revoke.add_argument("id", metavar="ID", help="as `token list` shows it")
+    for verb in (create, listing):
+        verb.add_argument("--json", action="store_true", help="as the REST answer has it")
 
 
 def _verb(

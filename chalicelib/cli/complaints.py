@@ -57,7 +57,12 @@ def complaint_of_problem(status: int, problem: dict[str, Any]) -> Complaint:
     culprits = problem.get("errors") or [{}]
     culprit = culprits[0]
     return Complaint(
-        str(problem.get("detail") or problem.get("title") or f"HTTP status {status}"),
+        str(
+            problem.get("detail")
+            or problem.get("message")
+            or problem.get("title")
+            or f"HTTP status {status}"
+        ),
         field=str(culprit.get("field") or ""),
         value=culprit.get("value"),
         mend=str(culprit.get("mend") or ""),

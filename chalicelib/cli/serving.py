@@ -3,6 +3,9 @@
 ``serve`` answers from the first moment, whoever moves the runs on; while another process holds
 ROOT's lock it waits for its turn. SIGTERM and Ctrl-C end it; the jobs that run go on, and the
 next engine learns how they ended.
+
+On a loopback address whoever asks is the user of this machine. On any other one, and with
+``--tokens``, everybody has to show a token: see ``web.asked``.
 """
 
 from __future__ import annotations
@@ -15,24 +18,34 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
 
 from chalicelib.cli.complaints import Complaint, Exit
 from chalicelib.cli.engines import OwnEngine, drive_to_the_end, host_warning
 from chalicelib.cli.places import open_home, settings_of
-from chalicelib.core.principals import LOCAL
+from chalicelib.core.principals import LOCAL, Principal
 from chalicelib.settings import Settings
 from chalicelib.web.gateway import Gateway
-from chalicelib.web.guards import loopback_address
+from chalicelib.web.guards import is_loopback, listening_address
 from chalicelib.web.server import Server
+
+_TOKENS: Final = (
+    "Everybody needs a token here: falsework token create NAME. Over HTTP it travels in clear"
+    " text: put a proxy with TLS in front."
+)
 
 
 def serve(arguments: argparse.Namespace) -> Exit:
     """``serve``: until a signal comes."""
     settings = _use(arguments)
-    server = _listen(arguments.host, arguments.port)
+    address = listening_address(arguments.host)
+    needs_tokens = arguments.tokens or not is_loopback(address)
+    server = _listen(address, arguments.port, None if needs_tokens else LOCAL)
     with _stopping() as stop, server, _answering(server):
         print(f"Falsework serves {server.url} from {settings.root.absolute()} (Ctrl-C ends it)",
               flush=True)  # fmt: skip
+        if needs_tokens:
+            print(_TOKENS, flush=True)
         if warning := host_warning():
             print(warning, file=sys.stderr, flush=True)
         engine = OwnEngine()
@@ -59,16 +72,15 @@ def _use(arguments: argparse.Namespace) -> Settings:
     return settings
 
 
-def _listen(host: str, port: int) -> Server:
-    address = loopback_address(host)
+def _listen(address: str, port: int, trusted: Principal | None) -> Server:
     try:
-        return Server(address, port, Gateway(trusted=LOCAL))
+        return Server(address, port, Gateway(trusted=trusted))
     except OSError as exc:
         raise Complaint(
             f"cannot listen on {address}: {exc.strerror}",
             field="port",
             value=port,
-            mend="choose another --port; 0 takes a free one",
+            mend="choose another --port; 0 takes a free one. The address must be this machine's",
         ) from exc
 
 

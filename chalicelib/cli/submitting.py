@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 from pathlib import Path
 from typing import Any, Final
 
 from chalicelib.cli.complaints import Complaint, Exit
-from chalicelib.cli.connection import Connection, connect
+from chalicelib.cli.connection import Connection, connect, run_path
 from chalicelib.cli.engines import OwnEngine, ensure_engine, host_warning
 from chalicelib.cli.places import settings_of
+from chalicelib.cli.request_kinds import DEMANDS, route_of
 from chalicelib.cli.showing import outputs_text, printable, run_text
 from chalicelib.cli.watching import Note, follow, progress
 from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
@@ -24,12 +26,18 @@ def run(arguments: argparse.Namespace) -> Exit:
     """``run FILE``: submit it; with ``--wait`` stay until the end and tell how it ended."""
     settings = settings_of(arguments)
     connection = connect(settings)
-    reply = connection.post("/demand-executions", content_of(arguments.file))
+    content = content_of(arguments.file)
+    route = route_of(content)
+    reply = connection.post(route, content)
     run_id = reply.document["id"]
     if "link" in reply.headers:
         hint = _hint(reply.document) + _where(settings)
         _say(f"run {run_id} has ended before; it is not executed again. {hint}")
-    return see_through(connection, settings, run_id, arguments)
+    code = see_through(connection, settings, run_id, arguments)
+    if code is Exit.SUCCESS and arguments.wait and route != DEMANDS:
+        output = connection.get(run_path(run_id, "/result"))["output"]
+        print(json.dumps(output, indent=2))
+    return code
 
 
 def see_through(
@@ -52,7 +60,11 @@ def see_through(
 def validate(arguments: argparse.Namespace) -> Exit:
     """``validate FILE``: say what a submission would do; nothing is created."""
     connection = connect(settings_of(arguments))
-    reply = connection.post("/demand-executions/check", content_of(arguments.file))
+    content = content_of(arguments.file)
+    if route_of(content) != DEMANDS:
+        raise Complaint("only demand executions can be looked at beforehand", field="kind",
+                        value=arguments.file, mend="submit it: falsework run FILE")  # fmt: skip
+    reply = connection.post(f"{DEMANDS}/check", content)
     for sentence in reply.document["findings"]:
         print(printable(sentence))
     return Exit.SUCCESS

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 from typing import Any, Final
 
 from chalicelib import bootstrap
@@ -25,7 +26,7 @@ from chalicelib.core.file_requests import SYNC, parse_file_request
 from chalicelib.core.mounts import volumes_of
 from chalicelib.core.paths import path_kind
 from chalicelib.core.site import FileSystems, Mount
-from chalicelib.settings import Settings
+from chalicelib.settings import Settings, load_data_sync
 from chalicelib.worker.sync.locations import Locations
 from chalicelib.worker.sync.planning import gives_up_source
 from chalicelib.worker.sync.syncing import DataSync
@@ -46,8 +47,10 @@ def add_sync(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--group", help="what the run is listed under")
 
 
+_LIKE_A_LOCATION: Final = re.compile(r"[A-Za-z0-9+.-]+://|fs-[^/]*:|s3:/", re.IGNORECASE)
+
 _FLAGS: Final = {
-    "--delete": "delete at the destination what the source does not have",
+    "--delete": "delete at the destination what the source lacks (not between folders here)",
     "--move": "give up the source when all of it is copied; objects stay if they go to a disk",
     "--force": "copy what is in order, too",
     "--size-only": "files of one size are the same unless the source is newer",
@@ -94,9 +97,23 @@ def verify(arguments: argparse.Namespace) -> Exit:
 
 
 def absolute(path: str) -> str:
-    """Return a path of this machine from its root on; a worker knows no other. The rest stays."""
+    """Return a path of this machine from its root on; a worker knows no other. The rest stays.
+
+    Raises Complaint for what would silently be a folder here: no path at all is the folder that
+    the user is in, and a misspelt location a new one of that name.
+    """
+    if not path:
+        mend = "give a path; for the folder that you are in write ."
+        raise Complaint("a path is empty", field="path", value=path, mend=mend)
     if path_kind(path) != "local":
         return path
+    if _LIKE_A_LOCATION.match(path):
+        raise Complaint(
+            f"{path!r} is no location",
+            field="path",
+            value=path,
+            mend="write s3://BUCKET/KEY or fs-ID:/PATH, ID as shown by AWS; a path here begins ./",
+        )
     return os.path.abspath(path) + ("/" if path.endswith("/") and path != "/" else "")  # noqa: PTH100  ("/" at the end says: a folder)
 
 
@@ -127,12 +144,14 @@ def _body(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _dry_run(arguments: argparse.Namespace, body: dict[str, Any]) -> Exit:
     mend = "leave --dry-run out, or ask on a machine that has both ends"
-    ports = open_home(embedded(arguments, f"a dry run reads both ends itself: {mend}"))
+    settings = embedded(arguments, f"a dry run reads both ends itself: {mend}")
+    ports = open_home(settings)
     submission = parse_file_request(SYNC, body, ports.site)
     assert isinstance(submission.request, PrepareBatchDataSyncRequest)  # noqa: S101 -- by its kind
     request = single(submission.request)
     mounts = [Mount(id=name, path=path) for name, path in ports.site.worker_mounts.items()]
-    locations = Locations(volumes_of(mounts, FileSystems()))
+    roots = load_data_sync(ports.site.worker_environment).roots
+    locations = Locations(volumes_of(mounts, FileSystems()), roots, settings.root)
     plan = DataSync(bootstrap.home().carrier, locations).plan(request)
     print(_plan_text(plan, request, locations) if plan else "nothing to do")
     return Exit.SUCCESS

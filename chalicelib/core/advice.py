@@ -88,6 +88,25 @@ ADVICE: Final = {
         f"again for that: falsework rollback {{run}} execute. What the worker wrote: {_LOGS}",
         _ANEW_OR_RESUME,
     ),
+    "no_response": Advice(
+        "the job ended well and left no response",
+        "The program has to put its response, as JSON, where AWS_LAMBDA_EVENT_RESPONSE_LOCATION "
+        "(an executor's --output-location) says. Does it, and may it write there? What it wrote "
+        "to its log: falsework logs {run}",
+        _ANEW_OR_RESUME,
+    ),
+    "bad_response": Advice(
+        "what was left as the response cannot be taken as one",
+        "A response is one JSON value in UTF-8, of 256 KiB at most: let the program put what is "
+        "larger into an object of its own and answer with the name of that.",
+        _ANEW_OR_RESUME,
+    ),
+    "function": Advice(
+        "the function was called, and raised an error",
+        "The message is its own; its log (on AWS: CloudWatch, /aws/lambda/<its name>) tells where "
+        "it came from.",
+        f"If the payload has to change, {_ANEW}; else, when the function is mended, {{resume}}",
+    ),
     "call": Advice(
         "a step that Falsework performs itself could not be done",
         f"If the message speaks of something in the request, correct it and {_ANEW}; else the "
@@ -101,11 +120,18 @@ _CANCELED: Final = (
     "The run was canceled by a request (falsework cancel, or POST /runs/{id}/cancel); "
     "whose it was is not recorded."
 )
+_IMAGE: Final = (
+    "The image cannot be pulled: either its name or tag is wrong, or its registry does not let "
+    "the job's host (its execution role) have it, or has none for the host's processor."
+)
+_IMAGE_NOW: Final = "The image could not be pulled this time: its registry was not reached."
 _CODES: Final = {
+    125: "125 is what docker says where it could not start the container: often the image cannot "
+    "be pulled, for want of its name, its tag or a login. Its log says which.",
     126: "126 is what a shell says of a command that it may not execute.",
     127: "127 is what a shell says of a command that it does not find.",
 }
-"""POSIX shell command language, 2.8.2, exit status for commands."""
+"""docker run, exit status; POSIX shell command language, 2.8.2, exit status for commands."""
 
 
 def explain(run: Run, error: RunError) -> list[str]:
@@ -129,6 +155,7 @@ def explain(run: Run, error: RunError) -> list[str]:
         f"The run failed in stage {error.stage}: {advice.meaning}{failed}.",
         f"The message is: {error.message}",
         *_attempts(run, error.stage),
+        *_image(error),
         *(_code(code) if error.cause == "user" else ()),
         advice.mend.format(**names),
         *([advice.then.format(**names)] if advice.then else ()),
@@ -158,6 +185,14 @@ def _attempts(run: Run, stage: str) -> list[str]:
     if tried < 2:
         return []
     return [f"It was tried {tried} times: falsework show {shlex.quote(run.id)}"]
+
+
+def _image(error: RunError) -> list[str]:
+    """What the agent says of an image is long, and begins with a word that few know."""
+    if "CannotPull" not in error.message:
+        return []
+    told = {"misconfigured": [_IMAGE], "infrastructure": [_IMAGE_NOW]}
+    return told.get(error.cause, [])
 
 
 def _last(run: Run, stage: str) -> JobState | None:

@@ -2,9 +2,9 @@
 
 ::
 
-    used_by_demand ──────┐
-    used_by_file_job ────┼─▶ uses (field, list, value) ─▶ check_allowed ─▶ Forbidden, or nothing
-    used_by_definition ──┘
+    used_by_demand, …_file_job, …_invocation, …_definition ─▶ uses (field, list, value)
+                                                                │
+                                      Forbidden, or nothing ◀─ check_allowed
 
 Everything that a job can reach counts, whether the request names it or the site picks it: all of
 a volume that is mounted, and the queue that jobs over files go to. Links are not looked at here:
@@ -13,7 +13,7 @@ where they lead is the file system's affair.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +24,7 @@ from chalicelib.core.errors import Forbidden
 from chalicelib.core.file_requests import FileSubmission, paths_of, temporary_places_of
 from chalicelib.core.group_rules import EVERY_OTHER, GroupRules
 from chalicelib.core.paths import efs_parts, is_inside, path_kind, s3_parts, without_dots
+from chalicelib.core.plans.batch_invoked import Invocation
 from chalicelib.core.site import FileSystems
 from chalicelib.core.submission import Submission
 from chalicelib.core.submission_checks import object_paths
@@ -59,7 +60,7 @@ class Use(NamedTuple):
     value: str
 
 
-def check_allowed(group: str, uses: Collection[Use] | Iterator[Use], groups: Groups) -> None:
+def check_allowed(group: str, uses: Iterable[Use], groups: Groups) -> None:
     """Raise Forbidden for the first thing that the group may not use, or for the group itself."""
     rules = rules_of(group, groups)
     for use in uses if rules is not None else ():
@@ -124,16 +125,20 @@ def used_by_file_job(submission: FileSubmission, queue: str) -> Iterator[Use]:
         yield use_of_path(field, path)
 
 
+def used_by_invocation(call: Invocation, efs: FileSystems) -> Iterator[Use]:
+    """Yield what a handler's or an executor's job uses."""
+    yield Use("job_queue", Listed.QUEUE, call.queue)
+    yield from _fallback(call.fallback_queue)
+    yield from _container(call.job_role_arn, call.volumes, efs)
+    yield Use("bucket_name", Listed.BUCKET, call.bucket)
+
+
 def used_by_definition(
     request: CreateDefinitionAndPrepareArgsRequest, efs: FileSystems
 ) -> Iterator[Use]:
     """Yield what a job definition uses that others will submit jobs of."""
     yield Use("job_queue_name", Listed.QUEUE, request.job_queue_name)
-    if request.job_role_arn:
-        yield Use("job_role_arn", Listed.ROLE, request.job_role_arn)
-    for number, volume in enumerate(request.volumes):
-        for path in _mounted(volume, efs):
-            yield Use(f"volumes.{number}", Listed.ROOT, path)
+    yield from _container(request.job_role_arn, request.volumes, efs)
 
 
 def use_of_path(field: str, path: str) -> Use:
@@ -146,6 +151,16 @@ def use_of_path(field: str, path: str) -> Use:
 def _fallback(queue: str | None) -> Iterator[Use]:
     if queue is not None:
         yield Use("options.fallback_job_queue_name", Listed.QUEUE, queue)
+
+
+def _container(
+    role: str | None, volumes: Sequence[Mapping[str, Any]], efs: FileSystems
+) -> Iterator[Use]:
+    if role:
+        yield Use("job_role_arn", Listed.ROLE, role)
+    for number, volume in enumerate(volumes):
+        for path in _mounted(volume, efs):
+            yield Use(f"volumes.{number}", Listed.ROOT, path)
 
 
 def _mounted(volume: Mapping[str, Any], efs: FileSystems) -> Iterator[str]:

@@ -78,10 +78,38 @@ class ReadOutcome(Noun):
     serial: int
 
 
+class TendRuns(Noun):
+    """Start the runs of a stage's attempt, look at those under way, or cancel them."""
+
+    stage: str
+    generation: int
+    attempt: int
+    is_over: bool
+    """Nobody waits for them any more: they are to be cancelled."""
+
+
+class WakeParent(Noun):
+    """Let the run that started this one look after it: it has ended."""
+
+    run_id: str
+    at: AwareDatetime
+
+
 class WakeAt(Noun):
     """Look at the run again at that time."""
 
     at: AwareDatetime
 
 
-Command = MakeCall | StartJob | SubmitJob | FindJob | WatchJob | StopJob | ReadOutcome | WakeAt
+Command = (
+    MakeCall
+    | StartJob
+    | SubmitJob
+    | FindJob
+    | WatchJob
+    | StopJob
+    | ReadOutcome
+    | TendRuns
+    | WakeParent
+    | WakeAt
+)

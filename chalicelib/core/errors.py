@@ -4,17 +4,19 @@
 
     FalseworkError
     ├── InvalidRequest   the caller's document is wrong          → HTTP 400, never retried
-    │   └── TooLarge     it is larger than we can take           → HTTP 413
+    │   ├── TooLarge     it is larger than we can take           → HTTP 413
+    │   └── KeyReused    its Idempotency-Key was another's       → HTTP 422
     ├── Forbidden        the site does not allow it              → HTTP 403
     ├── Unauthenticated  nobody knows who asks                   → HTTP 401
-    ├── TooManyRequests  the group has used up its quota         → HTTP 429
     ├── NotFound         nothing has that name                   → HTTP 404
     ├── Conflict         the run cannot take that now            → HTTP 409
+    │   └── UnderWay     the same request is being answered      → HTTP 409, asked again
     ├── StaleRun         another event was faster: reload        → decided again
     ├── Refused          the backend said no, for good           → the stage ends in ERROR
     │   └── StepFailed   what the request itself named failed    → the same, with its own cause
     ├── Unavailable      the backend did not answer: try later   → redelivered, or swept
-    │   └── TurnedAway   it answered "not now": no effect        → a new submission, later
+    │   ├── TurnedAway   it answered "not now": no effect        → a new submission, later
+    │   └── TooManyRequests  the group has used up its quota     → HTTP 429, redelivered
     └── Misconfigured    the deployment's own facts are wrong    → fails at the start
 """
 
@@ -47,6 +49,10 @@ class TooLarge(InvalidRequest):
     """The document is larger than a limit of ours or of AWS's; see ``core/limits.py``."""
 
 
+class KeyReused(InvalidRequest):
+    """The Idempotency-Key came with another request before; nothing has changed."""
+
+
 class Forbidden(InvalidRequest):
     """The request is well formed and the site does not allow it."""
 
@@ -55,20 +61,20 @@ class Unauthenticated(FalseworkError):
     """The request shows no token, or none that is good: nothing is said about why."""
 
 
-class TooManyRequests(FalseworkError):
-    """A quota is used up; nothing has changed. The same request may be taken later."""
-
-    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
-        super().__init__(message)
-        self.retry_after_seconds = retry_after_seconds
-
-
 class NotFound(FalseworkError):
     """Nothing of that name exists, or the caller may not know that it does."""
 
 
 class Conflict(FalseworkError):
     """The run's state does not admit the event; nothing has changed."""
+
+
+class UnderWay(Conflict):
+    """The first request with this Idempotency-Key has not been answered yet: ask again."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class StaleRun(FalseworkError):
@@ -93,6 +99,14 @@ class Unavailable(FalseworkError):
 
 class TurnedAway(Unavailable):
     """The backend has answered that it does not take the order now; it certainly had no effect."""
+
+
+class TooManyRequests(Unavailable):
+    """A quota is used up; nothing has changed. The same request may be taken later."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Misconfigured(FalseworkError):

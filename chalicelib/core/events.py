@@ -126,6 +126,21 @@ class CallEnded(Noun):
     """Nobody answered: the next time may be better."""
 
 
+class ChildrenEnded(Noun):
+    """The runs that a stage's attempt had started have all ended and settled."""
+
+    run_id: str
+    at: AwareDatetime
+    stage: str
+    generation: int
+    attempt: int
+    result: JsonValue = None
+    error: str | None = None
+    """Of the first that failed, or why not all of them could be started."""
+    cause: str = "child"
+    """Of the error, in the word of RunError.cause."""
+
+
 class CancelRequested(Noun):
     """Somebody wants the run to stop."""
 
@@ -172,6 +187,7 @@ Event = (
     | JobNotFound
     | OutcomeRead
     | CallEnded
+    | ChildrenEnded
     | CancelRequested
     | ResumeRequested
     | RollbackRequested

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
 
+from chalicelib.core import kind_submissions
 from chalicelib.core.data_sync.batch_requests import read_prepare
 from chalicelib.core.data_sync.path_requests import (
     GetDataPathStatsRequest,
@@ -27,7 +28,7 @@ from chalicelib.core.site import Site
 
 SYNC: Final = "data-sync"
 CLEAN_UP: Final = "file-system-cleanup"
-RUN_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+RUN_ID_PATTERN: Final = kind_submissions.RUN_ID_PATTERN
 
 
 class FileKind(NamedTuple):
@@ -84,17 +85,22 @@ def paths_of(request: BaseModel) -> Iterator[tuple[str, str]]:
 def file_systems_of(request: BaseModel) -> dict[str, str]:
     """Return {id: the field that names it first} of the file systems that the worker needs."""
     found: dict[str, str] = {}
-    for field, path in (*paths_of(request), *_temporary_folder(request)):
+    for field, path in (*paths_of(request), *temporary_places_of(request)):
         if path_kind(path) == "efs":
             found.setdefault(efs_parts(path).file_system_id, field)
     return found
 
 
-def _temporary_folder(request: BaseModel) -> Iterator[tuple[str, str]]:
-    """A path too, but one that the worker makes for itself and nobody's data."""
-    if isinstance(request, DataSyncRequest) and request.remote_to_local_config.custom_tmp_dir:
+def temporary_places_of(request: BaseModel) -> Iterator[tuple[str, str]]:
+    """Yield (field, path) where the worker puts what is its own for a while: nobody's data."""
+    if not isinstance(request, DataSyncRequest):
+        return
+    if request.remote_to_local_config.custom_tmp_dir:
         path = request.remote_to_local_config.custom_tmp_dir
         yield "remote_to_local_config.custom_tmp_dir", path
+    payloads = getattr(request, "temporary_request_payload_path", None)
+    if payloads:
+        yield "temporary_request_payload_path", payloads
 
 
 def _reader(kind: str, site: Site) -> Callable[[dict[str, Any]], Wire]:
@@ -115,6 +121,20 @@ def _check_kind(kind: str, field: str, path: str) -> None:
 
 def _check_path(field: str, path: str, site: Site) -> None:
     kind = path_kind(path)
+    if kind == "local" and site.has_local_paths and not path.startswith("/"):
+        raise InvalidRequest(
+            f"{shortened(path)!r} is a relative path",
+            field=field,
+            value=shortened(path),
+            mend="give an absolute path",
+        )
+    if kind == "s3" and {".", ".."} & set(path.split("/")):
+        raise InvalidRequest(
+            f"{shortened(path)!r} has a part '.' or '..', which no object's name has here",
+            field=field,
+            value=shortened(path),
+            mend="write the key that is meant",
+        )
     if kind == "local" and not site.has_local_paths:
         raise InvalidRequest(
             f"{shortened(path)!r} is a path of a host, and which one is nobody's to say here",

@@ -19,12 +19,14 @@ from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.noun import Noun
 from chalicelib.core.options import Options
 
+RUN_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+
 _OF_A_DEMAND: Final = ("cleanup", "privileged", "secrets")
 """What only the user's own job of a demand has: it would be taken and never be looked at."""
 
 
 class _Ours(Noun):
-    run_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
+    run_id: str | None = Field(default=None, pattern=RUN_ID_PATTERN)
 
 
 class KindSubmission(NamedTuple):

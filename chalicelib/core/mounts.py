@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from chalicelib.core.site import FileSystems, Mount
 from chalicelib.core.worker_documents import MountedVolume
+
+
+def mount_variables(mounts: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that tell a worker of {file system id: where it is mounted}."""
+    told = {}
+    for number, (file_system_id, path) in enumerate(mounts.items(), 1):
+        told[f"EFS_MOUNT_POINT_ID_{number}"] = file_system_id
+        told[f"EFS_MOUNT_POINT_PATH_{number}"] = path
+    return told
 
 
 def volumes_of(mounts: Iterable[Mount], file_systems: FileSystems) -> tuple[MountedVolume, ...]:

@@ -148,16 +148,8 @@ def data_path(text: str) -> str:
     return text
 
 
-def _efs_as_given(text: str) -> str:
-    efs_parts(text)
-    return text
-
-
 S3Path = Annotated[str, AfterValidator(s3_path)]
 """A field that holds an S3 path in normal form."""
-
-EfsPath = Annotated[str, AfterValidator(_efs_as_given)]
-"""A field that holds an EFS path as it was given."""
 
 DataPath = Annotated[str, AfterValidator(data_path)]
 """A field that holds a path of any kind."""

@@ -11,6 +11,7 @@ from typing import Annotated, Final, NamedTuple
 
 from pydantic import Field, StringConstraints
 
+from chalicelib.core.errors import Forbidden
 from chalicelib.core.noun import Noun
 
 GroupName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
@@ -56,6 +57,18 @@ class Caller(NamedTuple):
     def by(cls, door: str, source: str) -> Caller:
         """Return whoever may put requests at ``door``: the bucket's or queue's own policy says."""
         return cls(_all_powerful(door), source)
+
+
+def check_member(principal: Principal, group: str) -> None:
+    """Raise Forbidden for a group that the principal is not in."""
+    if not principal.sees(group):
+        named = ", ".join(sorted(principal.groups or ())) or "you have none"
+        raise Forbidden(
+            f"{principal.name} is not in group {group}",
+            field="options.group",
+            value=group,
+            mend=f"name a group of yours: {named}",
+        )
 
 
 def _all_powerful(name: str) -> Principal:

@@ -90,6 +90,13 @@ class StageState(BaseModel):
     """Set together with COMPLETE, and only then."""
 
 
+class Children(Noun):
+    """Runs that a stage has started, or is about to: those of one attempt."""
+
+    generation: int
+    attempt: int
+
+
 class Stage(StageState):
     """A stage's state and what its next history entry will need."""
 
@@ -103,6 +110,8 @@ class Stage(StageState):
     """How many its worker has divided the work into; None: it has not."""
     batches_left: int | None = None
     """How many of them are not done; 0: only the finish is."""
+    children: Children | None = None
+    """Whose runs may be under way; None once all have ended and settled, or none were started."""
     retry_at: AwareDatetime | None = None
     """When an attempt, or a submission that was turned away, is made again; None once it may."""
 
@@ -169,8 +178,8 @@ class RunError(Noun):
     cause: str
     """One word: of a failed job that of ``core/failures.py``; else ``refused`` (the backend does
     not take the job), ``lost`` (nobody knows what became of it), ``worker`` (our own failed),
-    ``call`` (a step of the engine did), ``no_response`` and ``bad_response`` (of a function's job),
-    ``function`` (one that was called raised), ``queue_wait`` (no host took the job in time),
+    ``call`` (a step of the engine did), ``no_response`` and ``bad_response`` (of a function's
+    job), ``function`` (one that was called raised), ``queue_wait`` (no host took the job in time),
     ``attempts_exhausted`` (others used them up) and, without a stage, ``canceled``."""
     message: str
 

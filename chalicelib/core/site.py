@@ -6,13 +6,16 @@ embedded home's folders, can be asked about. Nothing here looks anything up.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from chalicelib.core.data_sync.batch_requests import BATCH_BYTES
 from chalicelib.core.data_sync.path_requests import OutdatedDataPathScannerRequest
+from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.flowserv.archive import ARCHIVE_DAYS
 from chalicelib.core.flowserv.results import ResultSchema
+from chalicelib.core.flowserv.workflows import Workflow, WorkflowId
 from chalicelib.core.group_rules import GroupRules
 from chalicelib.core.identities import Identities
 from chalicelib.core.noun import Noun
@@ -95,11 +98,17 @@ class Site(Noun):
     """Tags that every run gets unless its request says otherwise."""
     allowed_secrets: tuple[str, ...] = ()
     """Prefixes of the secret ARNs that a request may name in ``options.secrets``."""
+    allowed_functions: tuple[str, ...] = ()
+    """Prefixes of the names and ARNs of the functions that a run may call."""
 
     writes_file_systems: bool = False
     """Whether the file systems are mounted where the engine runs, so that calls can write."""
 
     worker_image: str = "falsework-worker"
+    worker_role_arn: str | None = None
+    """The role of the jobs that our own worker does; None: what the host has."""
+    fair_share_queues: tuple[str, ...] = ()
+    """Queues with a fair share policy, which take no job that names no share."""
     scratch_bucket: str = "falsework"
     """Where documents that pass between the engine and its workers are kept."""
     requests_bucket: str = "requests"
@@ -134,9 +143,30 @@ class Site(Noun):
     """Group, or ``*`` for every other → what it may use and how much. None: everything of the
     site; given: who is not in it may not submit."""
     result_schemas: dict[str, ResultSchema] = {}
-    """Group → how the results of its runs are read and ranked."""
+    """Group → how the results of its runs are read and ranked; before that of its workflow."""
+    workflows: dict[WorkflowId, Workflow] = {}
+    """What flowserv's clients make runs from."""
+    group_workflows: dict[str, WorkflowId] = {}
+    """Group → the workflow that it works by."""
+    delete_outputs_with_run: bool = True
+    """Whether outputs can be deleted with their run: by flowserv's DELETE always, by ours where
+    it says ``files=true``. False: what lies at a destination stays."""
+    archive_days: int = Field(default=ARCHIVE_DAYS, ge=1)
+    """How old a kept archive may be; the scratch bucket's lifecycle rule says the same."""
 
     submit_grace_seconds: int = Field(default=960, ge=1)
     """How long after an intent nobody submits again: more than the Lambda timeout plus 60 s."""
     check_seconds: int = Field(default=900, ge=1)
     """How often the sweep looks at an unsettled run of which nothing was heard."""
+
+    @model_validator(mode="after")
+    def _know_the_workflows(self) -> Self:
+        for group, workflow_id in self.group_workflows.items():
+            if workflow_id not in self.workflows:
+                raise InvalidRequest(
+                    f"there is no workflow {workflow_id!r}",
+                    field=f"group_workflows.{group}",
+                    value=workflow_id,
+                    mend=f"give one of {', '.join(self.workflows) or 'none: there are none'}",
+                )
+        return self

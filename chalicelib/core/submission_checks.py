@@ -35,7 +35,7 @@ def check_submission(submission: Submission, prepared: Scaffolding, site: Site) 
 
 def _check_objects(submission: Submission, prepared: Scaffolding) -> None:
     """A key may hold ``..`` in S3, but it would become a path on the way through a folder."""
-    for field, path in _object_paths(submission, prepared):
+    for field, path in object_paths(submission, prepared):
         if {".", ".."} & set(path.split("/")):
             raise InvalidRequest(
                 f"{path!r} has a segment '.' or '..'",
@@ -45,7 +45,7 @@ def _check_objects(submission: Submission, prepared: Scaffolding) -> None:
             )
 
 
-def _object_paths(submission: Submission, prepared: Scaffolding) -> Iterator[tuple[str, str]]:
+def object_paths(submission: Submission, prepared: Scaffolding) -> Iterator[tuple[str, str]]:
     """Every place in S3 that the request names: (field, path)."""
     for name, request in named_inputs(prepared):
         yield f"{PARAMETERS}.params.{name}", request.source_path

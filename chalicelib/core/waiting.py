@@ -14,8 +14,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from chalicelib.core.advice import waiting_for_room
-from chalicelib.core.lifecycle.deadlines import attempt_ends_at, wait_ends_at, waiting_job
-from chalicelib.core.lifecycle.decide import CALL_LIFE
+from chalicelib.core.lifecycle.deadlines import (
+    CALL_LIFE,
+    attempt_ends_at,
+    wait_ends_at,
+    waiting_job,
+)
 from chalicelib.core.lifecycle.jobs import grace_ends_at, is_current
 from chalicelib.core.plans.plan import JobAction, StagePlan
 from chalicelib.core.run import JobState, JobStatus, Run, Stage, StageStatus

@@ -111,6 +111,25 @@ class SyncOrder(Noun):
     """``s3://…/`` below which the batches' requests are stored."""
 
 
+class ArchivedOutput(Noun):
+    """One of the outputs whose files are packed, as the run has it."""
+
+    param: str
+    uri: str
+    manifest: str
+
+
+class ArchiveOrder(Noun):
+    """Pack the files of a run that has succeeded."""
+
+    run_id: str
+    outputs: tuple[ArchivedOutput, ...]
+    keys: tuple[str, ...] = ()
+    """Of the files that its workflow declares; none: all."""
+    destination: str
+    """The object that the archive becomes."""
+
+
 class Outcome(Noun):
     """The result document. ``result`` and ``error`` exclude each other."""
 

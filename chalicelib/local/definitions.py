@@ -12,7 +12,7 @@ from chalicelib.local.database import Database
 
 
 class Definitions:
-    """Every definition that was ever registered here; none is taken back."""
+    """The definitions that were registered here, and not taken back."""
 
     def __init__(self, database: Database, site: Site) -> None:
         self._database = database
@@ -56,6 +56,11 @@ class Definitions:
         if row is None:
             raise Refused(f"there is no job definition {arn!r}")
         return JobDefinition.model_validate_json(row["body"])
+
+    def deregister(self, arn: str) -> None:
+        """Forget the definition; whoever still had a job of it waiting sees that job refused."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM definitions WHERE arn = ?", (arn,))
 
     def _find(self, name: str, digest: str) -> str | None:
         with self._database.reading() as connection:

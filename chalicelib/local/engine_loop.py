@@ -2,7 +2,7 @@
 
 ::
 
-    start jobs, find lost ones → job changes → wake-ups → the sweep → request files → again
+    start jobs, find lost ones → job changes → wake-ups → the sweep → request files → works → again
 
 and once a day, at 9 o'clock UTC or when it begins later, the file systems' clean-ups.
 
@@ -32,6 +32,7 @@ from chalicelib.job_ports import JobSeen
 from chalicelib.local.home import Home
 from chalicelib.local.request_files import RequestFiles
 from chalicelib.ports import Ports
+from chalicelib.works.pushing import push
 
 POLL_SECONDS: Final = 0.05
 """Four small queries each time: well under a hundredth of a core."""
@@ -94,6 +95,7 @@ class Loop:
             self._fire_timers,
             self._sweep,
             self._watch_requests,
+            self._push_works,
             self._clean_up,
         )
         self._has_trouble = False
@@ -197,6 +199,10 @@ class Loop:
 
     def _watch_requests(self) -> bool:
         return self._is_time("requests", REQUESTS_SECONDS) and self._requests.scan() > 0
+
+    def _push_works(self) -> bool:
+        is_due = bool(self._ports.site.work_sites) and self._is_time("works", SWEEP_SECONDS)
+        return is_due and push(self._home.works, self._ports) > 0
 
     def _clean_up(self) -> bool:
         """A second time on one day starts nothing, whichever process was the first."""

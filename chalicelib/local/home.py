@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from chalicelib.core.errors import Misconfigured
 from chalicelib.core.job_names import UID_CHARACTERS, UID_LETTERS
 from chalicelib.core.site import FileSystems, Site
+from chalicelib.kinds import connected
 from chalicelib.local.carrier import LocalCarrier
 from chalicelib.local.claims import LocalClaims
 from chalicelib.local.database import Database
@@ -23,6 +24,7 @@ from chalicelib.local.documents import LocalDocuments
 from chalicelib.local.engine_lock import EngineLock
 from chalicelib.local.facilities import LocalFacilities
 from chalicelib.local.folders import Folders, own_file_systems
+from chalicelib.local.functions import LocalFunctions
 from chalicelib.local.job_runner import LocalJobRunner
 from chalicelib.local.launcher import Launcher
 from chalicelib.local.lost_jobs import LostJobs
@@ -30,15 +32,19 @@ from chalicelib.local.object_store import LocalObjectStore
 from chalicelib.local.pump import Pump
 from chalicelib.local.run_store import LocalRunStore
 from chalicelib.local.sandbox import Mode, Sandbox
+from chalicelib.local.secrets import read_secret
 from chalicelib.local.timers import LocalTimers
 from chalicelib.local.work_store import open_work_ports
 from chalicelib.ports import Ports
 from chalicelib.settings import HostEnvironment, Settings
 from chalicelib.work_ports import WorkPorts
+from chalicelib.works.slack import Slack
+from chalicelib.works.work_runs import WorkRuns
 
 OWN_SITE: Final = {
     "writes_file_systems": True,
     "has_local_paths": True,
+    "allowed_functions": ("",),  # the worker's own handlers: there are no others here
     # One machine, one clock and look-ups that are never stale: the grace is for a process that
     # stalls between its intent and its submission, and the checks for one that died.
     "submit_grace_seconds": 10,
@@ -85,6 +91,7 @@ def open_home(settings: Settings, host: HostEnvironment, *, width: int | None = 
     file_systems = settings.file_systems or own_file_systems(settings.site)
     folders = Folders(root, file_systems)
     sandbox = Sandbox(folders, settings.site, settings.runner, host)
+    _check_pushing(settings.site, sandbox)
     definitions = Definitions(database, settings.site)
     pump = Pump(
         database,
@@ -93,11 +100,14 @@ def open_home(settings: Settings, host: HostEnvironment, *, width: int | None = 
         width=width,
     )
     jobs = LocalJobRunner(root, database, definitions, sandbox, pump)
+    site = _site(settings.site, sandbox, folders, file_systems)
     timers = LocalTimers(database)
     objects = LocalObjectStore(root)
+    runs, claims, works = LocalRunStore(database), LocalClaims(database), open_work_ports(database)
+    slack = Slack(settings.site.slack_webhooks, read_secret)
     ports = Ports(
-        runs=LocalRunStore(database),
-        claims=LocalClaims(database),
+        runs=runs,
+        claims=claims,
         jobs=jobs,
         objects=objects,
         facilities=LocalFacilities(file_systems, folders),
@@ -105,26 +115,38 @@ def open_home(settings: Settings, host: HostEnvironment, *, width: int | None = 
         pace=Unpaced(),
         dead_letters=NoDeadLetters(),
         documents=LocalDocuments(database, _utc_now),
-        site=_site(settings.site, sandbox, folders, file_systems),
+        site=site,
         clock=_utc_now,
         mint_uid=lambda: "".join(secrets.choice(UID_LETTERS) for _ in range(UID_CHARACTERS)),
         mounts=settings.mounts,
+        works=WorkRuns(works, runs, claims, objects, slack),
+        functions=LocalFunctions(root, site, host),
+        definitions=definitions,
     )
     return Home(
         root=root,
-        ports=ports,
+        ports=connected(ports),
         database=database,
         jobs=jobs,
         timers=timers,
         lock=EngineLock(root),
         mode=sandbox.mode,
         carrier=LocalCarrier(objects),
-        works=open_work_ports(database),
+        works=works,
     )
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _check_pushing(site: Site, sandbox: Sandbox) -> None:
+    """In a container of Docker the worker would not find this home."""
+    if site.work_sites and sandbox.mode == "docker":
+        raise Misconfigured(
+            f"work_sites {sorted(site.work_sites)}: works cannot be pushed with the runner docker;"
+            " choose bubblewrap or host with --runner, or let clients withdraw them"
+        )
 
 
 def _root(path: Path) -> Path:

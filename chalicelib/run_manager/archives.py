@@ -1,74 +1,161 @@
 """All files of a run in one tar.gz.
 
-Where we hand bytes out ourselves it is made while it is sent. On AWS the answer is a link, so a
-small one is made in the call and kept in the scratch bucket, below ``archives/``.
+Where we hand bytes out ourselves it is made while it is sent. On AWS the answer is a link, so it
+is made before, once, and kept in the scratch bucket for ``Site.archive_days``::
+
+    kept and young enough ─────────────────────────────▶ Link
+    little: made while the client waits ───────────────▶ Link
+    much: a run of kind "archive", by its name only one ─▶ Making, until it is kept
+
+That run belongs to the group whose files it packs. Should its archive be gone it is rolled back
+and makes it again; where it failed somebody has to look first, and to resume it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import Final, NamedTuple
 
-from chalicelib.core.errors import NotFound, TooLarge
-from chalicelib.core.flowserv.archive import Member, archive_name, archived
-from chalicelib.core.run import RunRecord, RunState
+from chalicelib import engine
+from chalicelib.accepting import accept, check_queue
+from chalicelib.core.errors import Conflict, NotFound, StaleRun, Unavailable
+from chalicelib.core.events import RollbackRequested, RunRequested
+from chalicelib.core.flowserv.archive import (
+    ARCHIVES,
+    Member,
+    archive_name,
+    archived,
+    most_bytes,
+)
+from chalicelib.core.flowserv.files import RunFile, outputs_of
+from chalicelib.core.plans.archives import FIRST_STAGE, KIND, archive_run_id, plan_archive
+from chalicelib.core.run import Run, RunRecord, RunState
+from chalicelib.core.worker_documents import ArchivedOutput, ArchiveOrder
 from chalicelib.file_ports import Contents
 from chalicelib.ports import Ports
-from chalicelib.run_manager.files import list_files
+from chalicelib.run_manager.files import declared_keys, list_files
 
 MIME_TYPE: Final = "application/gzip"
 MADE_IN_A_CALL_BYTES: Final = 64 * 1024 * 1024
 """A Lambda of 512 MB has a third of a processor and packs some 8 MB a second; API Gateway waits
 for 29 seconds."""
+MADE_IN_A_CALL_FILES: Final = 500
+"""Each is a request to S3 of some 20 ms."""
 
 
-def archive(run: RunRecord, ports: Ports, contents: Contents) -> Iterator[bytes]:
-    """Return the bytes of the archive, made as they are asked for. Raises NotFound at once."""
-    return archived(_members(run, ports, contents))
+class Link(NamedTuple):
+    """The archive is kept, and can be had from here for a few minutes."""
+
+    url: str
 
 
-def archive_link(run: RunRecord, ports: Ports, contents: Contents) -> str | None:
-    """Return a link to the archive, which is made unless it is there; None without links.
+class Making(NamedTuple):
+    """A run is making the archive."""
 
-    Raises NotFound, and TooLarge for what cannot be packed while somebody waits.
+    run: Run
+
+
+class Stream(NamedTuple):
+    """The archive, made as it is read."""
+
+    chunks: Iterator[bytes]
+
+
+def archive_of(run: Run, ports: Ports, contents: Contents) -> Link | Making | Stream:
+    """Return the archive, or who makes it.
+
+    Raises NotFound unless the run has succeeded, Conflict where the making has failed.
     """
+    if run.state is not RunState.SUCCESS:
+        raise NotFound(f"run {run.id!r} is {run.state}: only one in SUCCESS has an archive")
     uri = archive_uri(run, ports)
     link = contents.link(uri, archive_name(run.id), MIME_TYPE)
     if link is None:
-        return None
-    members = _members(run, ports, contents)
-    if next(iter(ports.objects.list(uri)), None) is None:
-        _keep(uri, members, ports)
-    return link
+        return Stream(archived(_members(list_files(run, ports), contents)))
+    if is_kept(uri, ports):
+        return Link(link)
+    files = list_files(run, ports)
+    if _is_little(files):
+        pack(files, uri, contents)
+        return Link(link)
+    making = _made(run, uri, ports)
+    return Link(link) if making is None else Making(making)
 
 
 def archive_uri(run: RunRecord, ports: Ports) -> str:
     """Return where the archive of the run's generation is kept."""
     name = f"{run.uid}-{run.generation}.tar.gz"
-    return f"s3://{ports.site.scratch_bucket}/archives/{run.id}/{name}"
+    return f"s3://{ports.site.scratch_bucket}/{ARCHIVES}/{run.id}/{name}"
 
 
-def _members(run: RunRecord, ports: Ports, contents: Contents) -> tuple[Member, ...]:
-    if run.state is not RunState.SUCCESS:
-        raise NotFound(f"run {run.id!r} is {run.state}: only one in SUCCESS has an archive")
-    return tuple(
-        Member(file.key, file.size_bytes, contents.chunks(file.uri))
-        for file in list_files(run, ports)
+def is_kept(uri: str, ports: Ports) -> bool:
+    """Tell whether the archive is there, and will be for a while."""
+    found = next(iter(ports.objects.list(uri)), None)
+    days = timedelta(days=ports.site.archive_days)
+    return found is not None and found.modified_at + days > ports.clock()
+
+
+def pack(files: Sequence[RunFile], uri: str, contents: Contents) -> int:
+    """Make the archive of these files an object; return its size. Raises NotFound, Unavailable."""
+    size = sum(file.size_bytes for file in files)
+    pieces = archived(_members(files, contents))
+    return contents.put(uri, pieces, most_bytes(size, len(files)))
+
+
+def _members(files: Iterable[RunFile], contents: Contents) -> Iterator[Member]:
+    return (Member(file.key, file.size_bytes, contents.chunks(file.uri)) for file in files)
+
+
+def _is_little(files: Sequence[RunFile]) -> bool:
+    size = sum(file.size_bytes for file in files)
+    return size <= MADE_IN_A_CALL_BYTES and len(files) <= MADE_IN_A_CALL_FILES
+
+
+def _made(run: Run, uri: str, ports: Ports) -> Run | None:
+    """Return the run that makes the archive, begun unless it was; None when it has just ended."""
+    try:
+        making = ports.runs.load(archive_run_id(run))
+    except NotFound:
+        return _begun(run, uri, ports)
+    if not making.is_terminal:
+        return making
+    if making.state is RunState.SUCCESS:
+        return None if is_kept(uri, ports) else _begun_again(making, ports)
+    why = making.error.message if making.error else "nobody says why"
+    raise Conflict(
+        f"the archive could not be made: {why}; to try again resume the run {making.id}, or take"
+        " the files one by one"
     )
 
 
-def _keep(uri: str, members: tuple[Member, ...], ports: Ports) -> None:
-    size = sum(member.size_bytes for member in members)
-    if size > MADE_IN_A_CALL_BYTES:
-        raise TooLarge(
-            f"the files have {size} bytes together; an archive is made of {MADE_IN_A_CALL_BYTES}"
-            " at most",
-            mend="take the files one by one: their list is at /runs/<id>/files",
-        )
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "archive"
-        with path.open("wb") as file:
-            file.writelines(archived(members))
-        ports.objects.upload(path, uri)
+def _begun(run: Run, uri: str, ports: Ports) -> Run:
+    queue = ports.site.default_job_queue
+    check_queue("site.default_job_queue", queue, ports)
+    outputs = (ArchivedOutput(**output._asdict()) for output in outputs_of(run))
+    order = ArchiveOrder(
+        run_id=run.id,
+        outputs=tuple(outputs),
+        keys=declared_keys(run, ports.site),
+        destination=uri,
+    )
+    uid, run_id = ports.mint_uid(), archive_run_id(run)
+    event = RunRequested(
+        run_id=run_id,
+        at=ports.clock(),
+        uid=uid,
+        kind=KIND,
+        group=run.group,
+        plan=plan_archive(order, run_id, uid, ports.site),
+    )
+    return accept(event, ports)
+
+
+def _begun_again(making: Run, ports: Ports) -> Run:
+    event = RollbackRequested(
+        run_id=making.id, at=ports.clock(), stage=FIRST_STAGE, generation=making.generation
+    )
+    try:
+        return engine.handle(event, ports) or making
+    except (Conflict, StaleRun, Unavailable):  # somebody else was faster, or the rest is owed
+        return ports.runs.load(making.id)

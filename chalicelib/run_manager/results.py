@@ -9,14 +9,22 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from chalicelib.core.errors import InvalidRequest, NotFound, Refused
-from chalicelib.core.flowserv.results import Ranked, Results, ResultSchema, ranking, read_results
+from chalicelib.core.flowserv.files import find_file
+from chalicelib.core.flowserv.results import (
+    Ranked,
+    Results,
+    ResultSchema,
+    best_of_groups,
+    ranking,
+    read_results,
+)
 from chalicelib.core.flowserv.views import text
 from chalicelib.core.json_text import read_value
 from chalicelib.core.run import RunRecord, RunState
 from chalicelib.core.site import Site
 from chalicelib.ports import Ports
 from chalicelib.recent import Recent
-from chalicelib.run_manager.files import get_file
+from chalicelib.run_manager.files import check_unchanged, left_files
 
 DOCUMENT_BYTES: Final = 1024 * 1024
 RANKED_RUNS: Final = 10_000
@@ -32,17 +40,29 @@ _KNOWN: Final[Recent[tuple[str, str, int], _Known]] = Recent(RANKED_RUNS)
 
 
 def schema_of(group: str, site: Site) -> ResultSchema:
-    """Return the schema of the group's results. Raises NotFound."""
-    try:
-        return site.result_schemas[group]
-    except KeyError:
-        raise NotFound(f"the site has no result schema for the group {group!r:.100}") from None
+    """Return the schema of the group's results, its own or its workflow's. Raises NotFound."""
+    workflow = site.workflows.get(site.group_workflows.get(group, ""))
+    inherited = None if workflow is None else workflow.result_schema
+    schema = site.result_schemas.get(group) or inherited
+    if schema is None:
+        raise NotFound(f"the site has no result schema for the group {group!r:.100}")
+    return schema
+
+
+def workflow_schema(workflow_id: str, site: Site) -> ResultSchema:
+    """Return the schema of the workflow's results. Raises NotFound."""
+    workflow = site.workflows.get(workflow_id)
+    schema = None if workflow is None else workflow.result_schema
+    if schema is None:
+        raise NotFound(f"the site has no workflow {workflow_id!r:.100} with a result schema")
+    return schema
 
 
 def results_of(run: RunRecord, ports: Ports) -> Results:
     """Return the run's results. Raises NotFound without them, InvalidRequest for wrong ones."""
     schema = schema_of(run.group, ports.site)
-    file = get_file(run, ports, key=schema.file)
+    file = find_file(left_files(run, ports.objects), key=schema.file)
+    check_unchanged(file, ports.objects)
     if file.size_bytes > DOCUMENT_BYTES:
         raise InvalidRequest(
             f"{file.key!r} has {file.size_bytes} bytes; results have at most {DOCUMENT_BYTES}",
@@ -54,7 +74,17 @@ def results_of(run: RunRecord, ports: Ports) -> Results:
 
 def rank_group(group: str, ports: Ports) -> tuple[Ranked, ...]:
     """Return the group's successful runs with results, best first. Raises NotFound, Refused."""
-    schema = schema_of(group, ports.site)
+    return _ranked_by(schema_of(group, ports.site), group, ports)
+
+
+def _best(group: str, schema: ResultSchema, ports: Ports) -> tuple[Ranked, ...]:
+    try:
+        return _ranked_by(schema, group, ports)[:1]
+    except NotFound:
+        return ()
+
+
+def _ranked_by(schema: ResultSchema, group: str, ports: Ports) -> tuple[Ranked, ...]:
     found: list[Ranked] = []
     examined, cursor = 0, None
     while True:
@@ -68,11 +98,25 @@ def rank_group(group: str, ports: Ports) -> tuple[Ranked, ...]:
             return ranking(schema, found)
 
 
+def rank_workflow(workflow_id: str, ports: Ports) -> tuple[Ranked, ...]:
+    """Return the best run of each group that works by the workflow, best first.
+
+    Groups that the caller does not see are left out. Raises NotFound without a schema.
+    """
+    schema = workflow_schema(workflow_id, ports.site)
+    found: list[Ranked] = []
+    for group, its in ports.site.group_workflows.items():
+        if its == workflow_id:
+            found += _best(group, schema, ports)
+    return best_of_groups(ranking(schema, found))
+
+
 def best_of(group: str, ports: Ports) -> str | None:
     """Return the id of the group's best run; None without a schema, or without results."""
-    if group not in ports.site.result_schemas:
+    try:
+        return next((run.run_id for run in rank_group(group, ports)), None)
+    except NotFound:
         return None
-    return next((run.run_id for run in rank_group(group, ports)), None)
 
 
 def _ranked(run: RunRecord, schema: ResultSchema, ports: Ports) -> Ranked | None:

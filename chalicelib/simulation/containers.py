@@ -31,7 +31,8 @@ from chalicelib.simulation.violations import Findings, Killed
 
 CLAIMED_BY_ANOTHER: Final = 75
 _OUT_OF_MEMORY: Final = "OutOfMemoryError: Container killed due to memory usage"
-_Work = Generator[float, None, dict[str, JsonValue]]
+Steps = Generator[float, None, dict[str, JsonValue]]
+"""Of a verb, with its result at the end."""
 
 
 class Refusal(Exception):
@@ -106,7 +107,7 @@ class Containers:
         yield self._how.uniform(0, 1)
         return Exit(1 if error else 0)
 
-    def _carry_out(self, job: SimulatedJob, order: bytes) -> _Work:
+    def _carry_out(self, job: SimulatedJob, order: bytes) -> Steps:
         if self._dice.strikes(Fault.WORKER_REFUSES):
             yield self._how.uniform(0, 10)
             raise Refusal("the input is not there")
@@ -122,12 +123,12 @@ class Containers:
                 return (yield from self._clean_up(job, order, keeps="--keep-outputs" in rest))
         raise self._findings.violate(f"no worker understands {command}")
 
-    def _prepare(self, job: SimulatedJob) -> _Work:
+    def _prepare(self, job: SimulatedJob) -> Steps:
         yield self._how.uniform(1, 60)
         self._files.prepare(job)
         return {}
 
-    def _stage_in(self, job: SimulatedJob, order: bytes) -> _Work:
+    def _stage_in(self, job: SimulatedJob, order: bytes) -> Steps:
         told = StageInOrder.model_validate_json(order)
         yield self._how.uniform(1, 300)
         directory = self._files.of(job.run_id)
@@ -135,7 +136,7 @@ class Containers:
         directory.has_inputs = True
         return {}
 
-    def _stage_out(self, job: SimulatedJob, order: bytes) -> _Work:
+    def _stage_out(self, job: SimulatedJob, order: bytes) -> Steps:
         """Old manifests go, files come, and only then the manifests."""
         directory = self._files.of(job.run_id)
         syncs = StageOutOrder.model_validate_json(order).syncs
@@ -158,7 +159,7 @@ class Containers:
             told[param] = {"uri": uri, "manifest": manifest_uri(uri), "files": 1, "bytes": 1}
         return {"outputs": told}
 
-    def _clean_up(self, job: SimulatedJob, order: bytes, *, keeps: bool) -> _Work:
+    def _clean_up(self, job: SimulatedJob, order: bytes, *, keeps: bool) -> Steps:
         told = CleanUpOrder.model_validate_json(order)
         yield self._how.uniform(0, 30)
         if told.paths:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 from chalice.app import Request, Response
 
+from chalicelib.core.etags import etag_of, is_known
 from chalicelib.core.json_text import read_object, read_value
-from chalicelib.core.run import Run
+from chalicelib.core.run import Run, RunRecord
 from chalicelib.core.view import run_view
 
 
@@ -41,6 +43,14 @@ def submitted(run: Run) -> Response:
         resume = f'<{location}/resume>; rel="resume"'
         return json_answer(run_view(run), 200, Location=location, Link=resume)
     return json_answer(run_view(run), 202, Location=location)
+
+
+def run_answer(request: Request, run: RunRecord, view: Callable[[], object]) -> Response:
+    """Return what ``view`` makes of the run, with its ETag; 304 to who has it already."""
+    etag = etag_of(run)
+    if is_known(request.headers.get("if-none-match"), etag):
+        return Response(body="", headers={"ETag": etag}, status_code=304)
+    return json_answer(view(), ETag=etag)
 
 
 def _content(request: Request) -> bytes:

@@ -16,30 +16,36 @@ from chalice.app import Chalice, IAMAuthorizer, Request
 
 from chalicelib.core.errors import Misconfigured
 from chalicelib.web import (
+    batch_lambda_routes,
     bucket_routes,
     dead_letter_routes,
     demand_routes,
+    doc_routes,
     file_routes,
     flowserv_routes,
     health_routes,
     result_routes,
     run_files_routes,
     run_routes,
+    token_routes,
 )
-from chalicelib.web.asked import has_scope
+from chalicelib.web.asked import by_signature, has_scope
 from chalicelib.web.current import current
 from chalicelib.web.problems import as_problems
 
 ROUTES: Final = (
     demand_routes,
     file_routes,
+    batch_lambda_routes,
     run_routes,
     run_files_routes,
     flowserv_routes,
     bucket_routes,
     result_routes,
     dead_letter_routes,
+    token_routes,
     health_routes,
+    doc_routes,
 )
 SIGNED: Final = {("/tokens", "POST")}
 """What API Gateway lets in by its caller's AWS signature; all else shows a token of ours."""
@@ -89,4 +95,5 @@ def deployed_app() -> Api:
             app.routes[path][method] = copy.copy(entry)
             if (path, method) in SIGNED:
                 app.routes[path][method].authorizer = IAMAuthorizer()
+                app.routes[path][method].view_function = by_signature(entry.view_function)
     return app

@@ -8,6 +8,10 @@ Tokens come in ``Authorization: Bearer``, ``x-access-token`` (the ``workflow`` c
 ``api_key`` (flowserv's). Behind a trusted door (the command line of this machine, a server that
 listens on loopback only) nobody needs one; there a header that holds somebody else's token, as
 clients send theirs to whatever answers, is ignored.
+
+Behind API Gateway's IAM authorizer, and nowhere else, the caller is who API Gateway says. Which
+route stands there the deployed application knows (``by_signature``); what an event claims about
+its sender is not even looked at elsewhere.
 """
 
 from __future__ import annotations
@@ -15,11 +19,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
 
 from chalice.app import Request
 
 from chalicelib import bootstrap, tokens
+from chalicelib.core import identities
 from chalicelib.core.errors import Forbidden, NotFound, Unauthenticated
 from chalicelib.core.principals import Caller, Principal, Scope
 from chalicelib.core.tokens import is_ours
@@ -29,21 +35,45 @@ from chalicelib.ports import Ports
 from chalicelib.web.current import current
 from chalicelib.work_ports import WorkPorts
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 _trusted: ContextVar[Principal | None] = ContextVar("trusted", default=None)
+_source: ContextVar[str] = ContextVar("source", default="")
+_is_signed: ContextVar[bool] = ContextVar("is_signed", default=False)
 _caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
 _SCOPE: Final = "falsework_scope"
+_IS_HEAD_OPEN: Final = "falsework_is_head_open"
 OPEN: Final = None
 """In the place of a scope: the route tells nothing, and takes anybody."""
 
 
 @contextmanager
-def trusting(principal: Principal | None) -> Iterator[None]:
-    """Let in, as ``principal``, whoever shows no token of ours."""
-    mark = _trusted.set(principal)
+def trusting(principal: Principal | None, source: str = "") -> Iterator[None]:
+    """Let in, as ``principal``, whoever shows no token of ours.
+
+    ``source``: where the request comes from, if the door knows better than the event.
+    """
+    mark, from_ = _trusted.set(principal), _source.set(source)
     try:
         yield
     finally:
         _trusted.reset(mark)
+        _source.reset(from_)
+
+
+def by_signature(view: Callable[P, R]) -> Callable[P, R]:
+    """Wrap a route that only requests reach whose AWS signature API Gateway has checked."""
+
+    @wraps(view)
+    def answer(*args: P.args, **kwargs: P.kwargs) -> R:
+        mark = _is_signed.set(True)
+        try:
+            return view(*args, **kwargs)
+        finally:
+            _is_signed.reset(mark)
+
+    return answer
 
 
 @contextmanager
@@ -59,9 +89,10 @@ def serving(scope: Scope | None, *, is_head_open: bool = False) -> Iterator[None
         _caller.reset(mark)
 
 
-def takes(scope: Scope | None, view: Callable[..., Any]) -> None:
+def takes(scope: Scope | None, view: Callable[..., Any], *, is_head_open: bool = False) -> None:
     """Write on a route's function which scope it takes."""
     setattr(view, _SCOPE, scope)
+    setattr(view, _IS_HEAD_OPEN, is_head_open)
 
 
 def has_scope(view: Callable[..., Any]) -> bool:
@@ -69,10 +100,10 @@ def has_scope(view: Callable[..., Any]) -> bool:
     return hasattr(view, _SCOPE)
 
 
-def scope_of(view: Callable[..., Any]) -> Scope | None:
+def scope_of(view: Callable[..., Any], method: str = "GET") -> Scope | None:
     """Return the scope that a route takes, or OPEN."""
     scope: Scope | None = getattr(view, _SCOPE)
-    return scope
+    return OPEN if method == "HEAD" and getattr(view, _IS_HEAD_OPEN) else scope
 
 
 def caller() -> Caller:
@@ -116,22 +147,38 @@ def work_ports() -> WorkPorts:
 def _identified(request: Request | None, scope: Scope) -> Caller:
     if request is None:
         raise Unauthenticated("nobody asks")
-    text, trusted = _shown(request), _trusted.get()
-    if trusted is not None and not is_ours(text):
-        principal = trusted
-    elif not text:
-        raise Unauthenticated("a token is needed: send Authorization: Bearer fw_…")
-    else:
-        home = bootstrap.ports()
-        principal = tokens.principal_of(text, home.documents, home.clock())
+    if _is_signed.get():
+        return Caller(_signer_of(request), _source_of(request))
+    principal = _principal_of(request)
     if not principal.may(scope):
         raise Forbidden(
             f"{principal.name} may not do this",
             field="token",
             mend=f"use a token with the scope {scope}",
         )
+    return Caller(principal, _source_of(request))
+
+
+def _principal_of(request: Request) -> Principal:
+    text, trusted = _shown(request), _trusted.get()
+    if trusted is not None and not is_ours(text):
+        return trusted
+    if not text:
+        raise Unauthenticated("a token is needed: send Authorization: Bearer fw_…")
+    home = bootstrap.ports()
+    return tokens.principal_of(text, home.documents, home.clock())
+
+
+def _signer_of(request: Request) -> Principal:
+    arn = (request.context.get("identity") or {}).get("userArn")
+    if not arn:
+        raise Unauthenticated("a request signed with AWS credentials is needed")
+    return identities.principal_of(str(arn), bootstrap.settings().site.identities)
+
+
+def _source_of(request: Request) -> str:
     identity = request.context.get("identity") or {}
-    return Caller(principal, str(identity.get("sourceIp") or "unknown"))
+    return _source.get() or str(identity.get("sourceIp") or "unknown")
 
 
 def _shown(request: Request) -> str:

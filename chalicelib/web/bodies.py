@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from chalice.app import Request
 from pydantic import Field
 
 from chalicelib.core.documents import parse_document
+from chalicelib.core.flowserv.workflows import Argument, RunId
 from chalicelib.core.noun import Noun
 from chalicelib.web.answers import document_of
+
+MOST_ARGUMENTS: Final = 1000
+MOST_RUNS: Final = 1000
+"""Our choice, both."""
 
 Body = TypeVar("Body", bound=Noun)
 Generation = Annotated[int, Field(strict=True, ge=1)]
@@ -19,6 +24,19 @@ class CancelBody(Noun):
     """The body of flowserv's ``PUT /runs/{id}``, where there is one."""
 
     reason: str
+
+
+class CreateBody(Noun):
+    """The body of flowserv's ``POST /groups/{g}/runs``."""
+
+    arguments: tuple[Argument, ...] = Field(default=(), max_length=MOST_ARGUMENTS)
+
+
+class PostProcessBody(CreateBody):
+    """The body of ``POST /flowserv/workflows/{w}/runs``: a post-processing run."""
+
+    runs: tuple[RunId, ...] = Field(default=(), max_length=MOST_RUNS)
+    """What it is made from, in the order of the ranking."""
 
 
 class ResumeBody(Noun):

@@ -7,16 +7,25 @@ from typing import Final
 from chalice.app import Blueprint, Response
 
 from chalicelib import intake
+from chalicelib.core.demand.batch_args import (
+    CreateDefinitionAndPrepareArgsRequest,
+    CreateDefinitionAndPrepareArgsResponse,
+)
+from chalicelib.core.demand.scaffolding_wire import PrepareDemandScaffoldingResponse
 from chalicelib.core.principals import Scope
 from chalicelib.web import asked
 from chalicelib.web.answers import document_of, json_answer, submitted
+from chalicelib.web.described import described
 from chalicelib.web.problems import answered
+from chalicelib.web.shapes.requests import Demand
+from chalicelib.web.shapes.runs import SUBMITTED, Findings
 
 routes: Final = Blueprint(__name__)
 
 
 @routes.route("/demand-executions", methods=["POST"])
-@answered(Scope.SUBMIT)
+@answered(Scope.SUBMIT, creates=True)
+@described(SUBMITTED, body=Demand, refuses=(404, 409))
 def submit_demand_execution() -> Response:
     """Start a run. The same content again finds the same run, whatever has become of it."""
     document = document_of(routes.current_request)
@@ -25,6 +34,7 @@ def submit_demand_execution() -> Response:
 
 @routes.route("/demand-executions/scaffolding", methods=["POST"])
 @answered(Scope.SUBMIT)
+@described({200: PrepareDemandScaffoldingResponse}, body=Demand, refuses=(404,))
 def preview_scaffolding() -> Response:
     """Answer PrepareDemandScaffoldingResponse; nothing is created."""
     document = document_of(routes.current_request)
@@ -33,6 +43,7 @@ def preview_scaffolding() -> Response:
 
 @routes.route("/demand-executions/check", methods=["POST"])
 @answered(Scope.SUBMIT)
+@described({200: Findings}, body=Demand, refuses=(404,))
 def check_demand_execution() -> Response:
     """Answer ``{"findings": […]}``, sentences about what would happen; nothing is created."""
     document = document_of(routes.current_request)
@@ -40,7 +51,12 @@ def check_demand_execution() -> Response:
 
 
 @routes.route("/job-definitions", methods=["POST"])
-@answered(Scope.SUBMIT)
+@answered(Scope.SUBMIT, creates=True)
+@described(
+    {200: CreateDefinitionAndPrepareArgsResponse},
+    body=CreateDefinitionAndPrepareArgsRequest,
+    refuses=(404,),
+)
 def define_job() -> Response:
     """Find or register a job definition, and answer how to submit a job of it."""
     document = document_of(routes.current_request)

@@ -1,4 +1,4 @@
-"""What a route takes and what it answers, written beside it: ``web.openapi`` makes a document of it.
+"""What a route takes and what it answers, written beside it; ``web.openapi`` tells it on.
 
 ::
 
@@ -35,6 +35,14 @@ class Answer(NamedTuple):
     """None: there is no body."""
     headers: tuple[str, ...] = ()
     """Those that it always has; ``web.openapi.headers`` says what they mean."""
+
+
+NOTHING: Final = Answer(media_type=None)
+"""An answer without a body."""
+TAGGED: Final = ("ETag",)
+UNCHANGED: Final = Answer(media_type=None, headers=TAGGED)
+IF_NEWS: Final = ("If-None-Match",)
+"""Of a run: what its answers have, the one to who has it already, and how that is said."""
 
 
 class Described(NamedTuple):

@@ -11,17 +11,24 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 from urllib.parse import quote
 
 from chalice.app import Request, Response
 
 from chalicelib.core.errors import Refused
+from chalicelib.core.flowserv.archive import archive_name
 from chalicelib.core.flowserv.files import RunFile
+from chalicelib.core.run import Run
 from chalicelib.file_ports import Contents
+from chalicelib.run_manager import archives, files, removal
+from chalicelib.web import asked
+from chalicelib.web.answers import json_answer
 from chalicelib.web.byte_ranges import Part, Unsatisfiable, part_of
 
 UNKNOWN_TYPE: Final = "application/octet-stream"
+LATER_SECONDS: Final = 15
+"""When to ask again for an archive that is being made: a job takes half a minute to start."""
 
 
 class Download(NamedTuple):
@@ -95,6 +102,48 @@ def file_answer(request: Request, file: RunFile, contents: Contents) -> Response
     length = part.end - part.start
     chunks = contents.chunks(file.uri, part.start, length)
     return sent(Download(HTTPStatus.PARTIAL_CONTENT, headers, length, chunks))
+
+
+def run_file_answer(
+    request: Request, run: Run, *, file_id: str | None = None, key: str | None = None
+) -> Response:
+    """Answer the content of one of the run's files, found by its id or its key."""
+    file = files.get_file(run, asked.ports(), file_id=file_id, key=key)
+    return file_answer(request, file, asked.contents())
+
+
+def archive_answer(run: Run, runs: str) -> Response:
+    """Answer the archive of a run, by a link where there are any.
+
+    202 while a run makes it: the same request comes to the archive later. ``runs`` is the path
+    below which whoever asks sees runs.
+    """
+    found = archives.archive_of(run, asked.ports(), asked.contents())
+    match found:
+        case archives.Link():
+            return linked(found.url)
+        case archives.Making():
+            return _later(found.run, runs)
+        case archives.Stream():
+            headers = attachment(archive_name(run.id), archives.MIME_TYPE)
+            return sent(Download(HTTPStatus.OK, headers, None, found.chunks))
+        case _:
+            assert_never(found)
+
+
+def deleted(run_id: str, *, with_files: bool) -> Response:
+    """Delete the run, and its outputs if they are to go: 204."""
+    removal.delete(run_id, asked.ports(), with_files=with_files)
+    return Response(body="", status_code=HTTPStatus.NO_CONTENT)
+
+
+def _later(making: Run, runs: str) -> Response:
+    return json_answer(
+        {"run": making.id, "state": making.state},
+        HTTPStatus.ACCEPTED,
+        Location=f"{runs}/{quote(making.id, safe='')}",
+        Retry_After=str(LATER_SECONDS),
+    )
 
 
 def attachment(name: str, mime_type: str) -> dict[str, str]:

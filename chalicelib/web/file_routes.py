@@ -6,7 +6,7 @@ as ``POST /demand-executions`` does.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from chalice.app import Blueprint, Response
 
@@ -14,9 +14,12 @@ from chalicelib import file_intake
 from chalicelib.core.errors import NotFound
 from chalicelib.core.file_requests import CLEAN_UP, SYNC
 from chalicelib.core.principals import Scope
-from chalicelib.web import asked
+from chalicelib.web import asked, idempotency
 from chalicelib.web.answers import document_of, submitted
+from chalicelib.web.described import described
 from chalicelib.web.problems import answered
+from chalicelib.web.shapes.requests import DataPathOperation, DataSync, FileSystemCleanup
+from chalicelib.web.shapes.runs import SUBMITTED
 
 routes: Final = Blueprint(__name__)
 
@@ -30,14 +33,21 @@ OPERATIONS: Final = {
 
 
 @routes.route("/data-syncs", methods=["POST"])
-@answered(Scope.SUBMIT)
+@answered(Scope.SUBMIT, creates=True)
+@described(SUBMITTED, body=DataSync, refuses=(404, 409))
 def submit_data_sync() -> Response:
     """Start a data sync. Nothing is deleted unless the body says ``"delete": true``."""
     return _submitted(SYNC)
 
 
 @routes.route("/data-paths/{operation}", methods=["POST"])
-@answered(Scope.SUBMIT)
+@answered(Scope.SUBMIT, creates=True)
+@described(
+    SUBMITTED,
+    body=DataPathOperation,
+    paths={"operation": Literal["stats", "list", "outdated", "remove"]},
+    refuses=(409,),
+)
 def submit_path_operation(operation: str) -> Response:
     """Start one of the operations; its response is the result of the run's last stage."""
     if operation not in OPERATIONS:
@@ -46,7 +56,8 @@ def submit_path_operation(operation: str) -> Response:
 
 
 @routes.route("/file-system-cleanups", methods=["POST"])
-@answered(Scope.SUBMIT)
+@answered(Scope.SUBMIT, creates=True)
+@described(SUBMITTED, body=FileSystemCleanup, refuses=(404, 409))
 def submit_cleanup() -> Response:
     """Start a clean-up: what has not been written for so many days goes."""
     return _submitted(CLEAN_UP)
@@ -54,4 +65,6 @@ def submit_cleanup() -> Response:
 
 def _submitted(kind: str) -> Response:
     document = document_of(routes.current_request)
-    return submitted(file_intake.submit_file_job(kind, document, asked.ports()))
+    made_up = idempotency.made_up()
+    run = file_intake.submit_file_job(kind, document, asked.ports(), made_up=made_up)
+    return submitted(run)

@@ -41,22 +41,24 @@ class Gateway:
     def __init__(self, app: Api | None = None, trusted: Principal | None = None) -> None:
         """``trusted`` is who a caller without a token is; None: everybody needs one."""
         self._app = app or rest_app()
-        self._trusted = trusted
+        self.trusted = trusted
         self._matcher = RouteMatcher(list(self._app.routes))
         self._gateway = LocalGateway(self._app, Config.create(app_name=self._app.app_name))
 
-    def request(
+    def request(  # noqa: PLR0913 -- it is what a server knows of a request
         self,
         method: str,
         target: str,
         headers: Mapping[str, str],
         body: bytes = b"",
         *,
+        source: str = "",
         is_streaming: bool = False,
     ) -> Answer:
         """Return the answer; ``target`` is a path with its query. Never raises on purpose.
 
-        A file comes in chunks to who is streaming, and as a body to others: 413 for a large one.
+        ``source`` is the sender's address, for audits. A file comes in chunks to who is streaming,
+        and as a body to others: 413 for a large one.
         """
         allowed = self._methods(target)
         if allowed is None:
@@ -68,7 +70,7 @@ class Gateway:
                 405, f"{method} is not possible here", headers={"Allow": ", ".join(allowed)}
             )
         try:
-            with open_door() as door, trusting(self._trusted):
+            with open_door() as door, trusting(self.trusted, source):
                 answer = _answer(self._gateway.handle_request(method, target, dict(headers), body))
             if door.left is None:
                 return answer

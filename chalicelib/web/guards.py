@@ -1,15 +1,17 @@
 """What the HTTP server refuses before it reads a body, and why.
 
-No tokens exist yet, and a run is a command on this machine. So only programs of this machine may
-ask, and a page in a browser of this machine is not one of them:
+A server that listens on loopback trusts whoever asks, and a run is a command on this machine. So
+only programs of this machine may ask there, and a page in a browser of this machine is not one of
+them, nor is somebody else whose request a proxy of this machine passes on:
 
-- the server listens on loopback addresses only;
 - the Host header must be a loopback name: a page whose own name was rebound to 127.0.0.1 sends
   its own name (DNS rebinding);
 - an Origin header must be ours, that is ``http://`` and the Host: a browser sends it with every
-  POST to another site.
+  POST to another site;
+- a header that proxies add is refused.
 
-Any port is taken in Host, so that a tunnel (``ssh -L``) works.
+Any port is taken in Host, so that a tunnel (``ssh -L``) works. Where tokens are needed none of
+this is: no browser sends one by itself.
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ from email.message import Message
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
-from chalicelib.core.errors import Misconfigured
+from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.json_text import too_large
 from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
 
+_PROXIED: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "Via")
 _HOST: Final = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::[0-9]{1,5})?")
 
 
@@ -34,14 +37,18 @@ class Refusal(NamedTuple):
     detail: str
 
 
-def loopback_address(host: str) -> str:
-    """Return the address to listen on. Raises Misconfigured unless it is of loopback."""
-    if not is_loopback(host):
-        raise Misconfigured(
-            f"serve listens on loopback addresses only, not on {host!r}: there are no tokens yet, "
-            "and whoever reaches it runs commands here. Use 127.0.0.1 and a tunnel (ssh -L)."
-        )
-    return "127.0.0.1" if host == "localhost" else host
+def listening_address(host: str) -> str:
+    """Return the address to listen on. Raises InvalidRequest for what is none."""
+    address = "127.0.0.1" if host.lower() == "localhost" else host
+    try:
+        return str(ipaddress.ip_address(address.removeprefix("[").removesuffix("]")))
+    except ValueError as exc:
+        raise InvalidRequest(
+            f"{host!r:.100} is no address of this machine",
+            field="host",
+            value=host,
+            mend="give an address: 127.0.0.1, 0.0.0.0 for all of this machine's, or one of them",
+        ) from exc
 
 
 def is_loopback(name: str) -> bool:
@@ -54,23 +61,37 @@ def is_loopback(name: str) -> bool:
         return False
 
 
-def refusal_of(target: str, headers: Message) -> Refusal | None:
-    """Return why the request is refused by its head alone; None if it is not."""
-    return _bad_sender(target, headers) or _bad_length(headers)
+def refusal_of(target: str, headers: Message, *, is_trusting: bool = True) -> Refusal | None:
+    """Return why the request is refused by its head alone; None if it is not.
+
+    ``is_trusting``: whether nobody needs a token here.
+    """
+    return (
+        _bad_form(target, headers)
+        or (_bad_sender(headers) if is_trusting else None)
+        or _bad_length(headers)
+    )
 
 
-def _bad_sender(target: str, headers: Message) -> Refusal | None:
+def _bad_form(target: str, headers: Message) -> Refusal | None:
     if not target.startswith("/"):
         return Refusal(HTTPStatus.BAD_REQUEST, "The target of a request is a path here.")
-    hosts = headers.get_all("Host") or []
-    if len(hosts) != 1:
+    if len(headers.get_all("Host") or []) != 1:
         return Refusal(HTTPStatus.BAD_REQUEST, "One Host header is needed.")
-    match = _HOST.fullmatch(hosts[0].strip())
+    return None
+
+
+def _bad_sender(headers: Message) -> Refusal | None:
+    host = str(headers["Host"]).strip()
+    match = _HOST.fullmatch(host)
     if match is None or not is_loopback(match["name"]):
         return Refusal(HTTPStatus.FORBIDDEN, "The Host header does not name this machine.")
-    own = f"http://{hosts[0].strip()}".lower()
+    own = f"http://{host}".lower()
     if any(origin.lower() != own for origin in headers.get_all("Origin") or []):
         return Refusal(HTTPStatus.FORBIDDEN, "Pages of other sites may not ask here (Origin).")
+    if any(name in headers for name in _PROXIED):
+        detail = "A proxy passed this on, and nobody here has shown a token: use serve --tokens."
+        return Refusal(HTTPStatus.FORBIDDEN, detail)
     return None
 
 

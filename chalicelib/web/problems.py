@@ -11,50 +11,87 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Final, ParamSpec
 
 from chalice.app import Request, Response
 
-from chalicelib.core.errors import TooManyRequests, Unauthenticated
+from chalicelib.core.errors import Conflict, TooManyRequests, Unauthenticated, UnderWay
 from chalicelib.core.principals import Scope
 from chalicelib.core.problem import problem_document, problem_of
 from chalicelib.web.asked import serving, takes
+from chalicelib.web.idempotency import answered_once
 
 P = ParamSpec("P")
 
 CONTENT_TYPE: Final = "application/problem+json"
+_TAKES_KEY: Final = "falsework_takes_key"
+_SHOWN_ONCE: Final = Conflict(
+    "this was done when the Idempotency-Key came first, and what was made is shown only once: "
+    "revoke it, and make another one under another key"
+)
 _LOG: Final = logging.getLogger("falsework.web")
 
 
 def answered(
-    scope: Scope | None, *, is_head_open: bool = False
+    scope: Scope | None,
+    *,
+    is_head_open: bool = False,
+    creates: bool = False,
+    shows_secret: bool = False,
 ) -> Callable[[Callable[P, Response]], Callable[P, Response]]:
     """Wrap a route so that only who has the scope gets in, and what it raises is a problem.
 
-    ``is_head_open``: a HEAD request needs no token.
+    ``is_head_open``: a HEAD request needs no token. ``creates``: it takes an Idempotency-Key.
+    ``shows_secret``: its success is not kept for one; who repeats it learns that it was done.
     """
-    return guarded(scope, from_error, is_head_open=is_head_open)
+    return guarded(
+        scope,
+        from_error,
+        is_head_open=is_head_open,
+        creates=creates or shows_secret,
+        shows_secret=shows_secret,
+    )
 
 
 def guarded(
-    scope: Scope | None, told: Callable[[Exception], Response], *, is_head_open: bool = False
+    scope: Scope | None,
+    told: Callable[[Exception], Response],
+    *,
+    is_head_open: bool = False,
+    creates: bool = False,
+    shows_secret: bool = False,
 ) -> Callable[[Callable[P, Response]], Callable[P, Response]]:
     """Wrap a route as ``answered`` does; ``told`` says how errors are answered."""
+    hidden = partial(told, _SHOWN_ONCE) if shows_secret else None
 
     def wrap(view: Callable[P, Response]) -> Callable[P, Response]:
+        def attempt(*args: P.args, **kwargs: P.kwargs) -> Response:
+            try:
+                return view(*args, **kwargs)
+            except Exception as exc:  # noqa: BLE001  (an entry point)
+                return told(exc)
+
         @wraps(view)
         def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
             try:
                 with serving(scope, is_head_open=is_head_open):
-                    return view(*args, **kwargs)
+                    if creates:
+                        return answered_once(partial(attempt, *args, **kwargs), hidden)
+                    return attempt(*args, **kwargs)
             except Exception as exc:  # noqa: BLE001  (an entry point)
                 return told(exc)
 
-        takes(scope, answer)
+        takes(scope, answer, is_head_open=is_head_open)
+        setattr(answer, _TAKES_KEY, creates)
         return answer
 
     return wrap
+
+
+def takes_key(view: Callable[..., Any]) -> bool:
+    """Tell whether the route looks at an Idempotency-Key."""
+    return bool(getattr(view, _TAKES_KEY, False))
 
 
 def from_error(error: Exception) -> Response:
@@ -68,7 +105,7 @@ def from_error(error: Exception) -> Response:
 
 def _headers(error: Exception, status: int) -> dict[str, str]:
     match error:
-        case TooManyRequests():
+        case TooManyRequests() | UnderWay():
             return {"Retry-After": str(error.retry_after_seconds)}
         case Unauthenticated():
             return {"WWW-Authenticate": "Bearer"}

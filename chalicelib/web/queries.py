@@ -48,6 +48,20 @@ class RunQuery(Noun):
         return f"{value}T00:00:00Z" if _DAY.fullmatch(value) else value.replace(" ", "+")
 
 
+class DeleteRunQuery(Noun):
+    """The query of ``DELETE /runs/{id}``."""
+
+    files: bool = False
+    """The outputs go too."""
+
+
+class DeleteRunsQuery(RunQuery):
+    """The query of ``DELETE /runs``."""
+
+    files: bool = False
+    """As in DeleteRunQuery."""
+
+
 class GroupQuery(Noun):
     """The query of ``GET /groups/{g}/runs``."""
 

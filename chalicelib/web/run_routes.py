@@ -7,25 +7,30 @@ from typing import Final
 from chalice.app import Blueprint, Response
 
 from chalicelib import audits, engine
+from chalicelib.accepting import begin_again
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.events import CancelRequested, ResumeRequested, RollbackRequested
 from chalicelib.core.principals import Scope
-from chalicelib.core.run import RunState
+from chalicelib.core.run import RunState, StageState
 from chalicelib.core.view import run_view, stages_view
 from chalicelib.core.why import why
 from chalicelib.run_manager import ageing
 from chalicelib.web import asked
-from chalicelib.web.answers import json_answer
+from chalicelib.web.answers import json_answer, run_answer
 from chalicelib.web.bodies import ResumeBody, RollbackBody, body_of
+from chalicelib.web.described import IF_NEWS, TAGGED, UNCHANGED, Answer, described
 from chalicelib.web.problems import answered
 from chalicelib.web.queries import LogQuery, PageQuery, RunQuery, query_of
 from chalicelib.web.run_logs import log_text
+from chalicelib.web.shapes.runs import AuditPage, Explanation, RunPage, RunView
 
 routes: Final = Blueprint(__name__)
+LOG: Final = Answer(str, "text/plain; charset=utf-8")
 
 
 @routes.route("/runs", methods=["GET"])
 @answered(Scope.READ)
+@described({200: RunPage}, query=RunQuery)
 def list_runs() -> Response:
     """Answer a page of runs, newest first: ``{"runs": […], "next_cursor": …}``.
 
@@ -47,20 +52,25 @@ def list_runs() -> Response:
 
 @routes.route("/runs/{run_id}", methods=["GET"])
 @answered(Scope.READ)
+@described({200: Answer(RunView, headers=TAGGED), 304: UNCHANGED}, headers=IF_NEWS)
 def show_run(run_id: str) -> Response:
     """Answer the run."""
-    return json_answer(run_view(asked.ports().runs.load(run_id)))
+    run = asked.ports().runs.load(run_id)
+    return run_answer(routes.current_request, run, lambda: run_view(run))
 
 
 @routes.route("/runs/{run_id}/stages", methods=["GET"])
 @answered(Scope.READ)
+@described({200: Answer(list[StageState], headers=TAGGED), 304: UNCHANGED}, headers=IF_NEWS)
 def show_stages(run_id: str) -> Response:
     """Answer the states of the run's stages, in their order."""
-    return json_answer(stages_view(asked.ports().runs.load(run_id)))
+    run = asked.ports().runs.load(run_id)
+    return run_answer(routes.current_request, run, lambda: stages_view(run))
 
 
 @routes.route("/runs/{run_id}/audit", methods=["GET"])
 @answered(Scope.READ)
+@described({200: AuditPage}, query=PageQuery)
 def show_audit(run_id: str) -> Response:
     """Answer who asked what of the run, the oldest first: ``{"entries": […], "next_cursor"}``.
 
@@ -84,6 +94,7 @@ def show_audit(run_id: str) -> Response:
 
 @routes.route("/runs/{run_id}/why", methods=["GET"])
 @answered(Scope.READ)
+@described({200: Explanation})
 def explain_run(run_id: str) -> Response:
     """Answer in sentences what the run waits for, or why it ended so, and what to do."""
     ports = asked.ports()
@@ -93,6 +104,7 @@ def explain_run(run_id: str) -> Response:
 
 @routes.route("/runs/{run_id}/logs", methods=["GET"])
 @answered(Scope.READ)
+@described({200: LOG}, query=LogQuery)
 def show_logs(run_id: str) -> Response:
     """Answer what the run's jobs wrote, as text: all of them, or those of one stage."""
     query = query_of(routes.current_request, LogQuery)
@@ -102,7 +114,8 @@ def show_logs(run_id: str) -> Response:
 
 
 @routes.route("/runs/{run_id}/cancel", methods=["POST"])
-@answered(Scope.SUBMIT)
+@answered(Scope.SUBMIT, creates=True)
+@described({202: RunView}, refuses=(409,))
 def cancel_run(run_id: str) -> Response:
     """Cancel the run: 202, and 409 for one that has ended."""
     ports = asked.ports()
@@ -116,7 +129,8 @@ def cancel_run(run_id: str) -> Response:
 
 
 @routes.route("/runs/{run_id}/resume", methods=["POST"])
-@answered(Scope.SUBMIT)
+@answered(Scope.SUBMIT, creates=True)
+@described({202: RunView}, body=ResumeBody, needs_body=False, refuses=(409,))
 def resume_run(run_id: str) -> Response:
     """Let an ended run go on: 202; 409 for one that has not ended, or ended in SUCCESS."""
     body = body_of(routes.current_request, ResumeBody)
@@ -125,7 +139,8 @@ def resume_run(run_id: str) -> Response:
 
 
 @routes.route("/runs/{run_id}/rollback", methods=["POST"])
-@answered(Scope.SUBMIT)
+@answered(Scope.SUBMIT, creates=True)
+@described({202: RunView}, body=RollbackBody, refuses=(409,))
 def roll_run_back(run_id: str) -> Response:
     """Let an ended run begin again at a stage: 202, and 409 for one that has not ended."""
     body = body_of(routes.current_request, RollbackBody)
@@ -136,13 +151,4 @@ def roll_run_back(run_id: str) -> Response:
 
 
 def _begun_again(event: ResumeRequested | RollbackRequested) -> Response:
-    """Once the new generation is saved the request is accepted: the rest is owed."""
-    ports = asked.ports()
-    before = ports.runs.load(event.run_id).generation
-    try:
-        run = engine.handle(event, ports)
-    except Unavailable:
-        run = ports.runs.load(event.run_id)
-        if run.generation == before:
-            raise
-    return json_answer(run_view(run), 202)
+    return json_answer(run_view(begin_again(event, asked.ports())), 202)

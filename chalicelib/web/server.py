@@ -123,16 +123,25 @@ class Handler(BaseHTTPRequestHandler):
             return
         gateway = self.server.gateway
         headers = dict(self.headers)
-        answer = gateway.request(self.command, self.path, headers, body, is_streaming=True)
+        answer = gateway.request(
+            self.command,
+            self.path,
+            headers,
+            body,
+            source=str(self.client_address[0]),
+            is_streaming=True,
+        )
         if answer.chunks is None:
             self._send(answer)
         else:
             self._send_chunks(answer, answer.chunks)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
+    do_TRACE = do_QUERY = _answer  # noqa: N815 -- else they are 501, and not 405
 
     def _is_refused(self) -> bool:
-        refusal = refusal_of(self.path, self.headers)
+        is_trusting = self.server.gateway.trusted is not None
+        refusal = refusal_of(self.path, self.headers, is_trusting=is_trusting)
         if refusal is not None:
             self._send(problem_answer(refusal.status, refusal.detail), is_last=True)
         return refusal is not None
@@ -144,7 +153,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
+        if answer.status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
+            self.send_header("Content-Length", str(len(answer.body)))
         if is_last:
             self.send_header("Connection", "close")
         self.end_headers()

@@ -11,8 +11,9 @@
     stage_out     outputs, EFS to S3, manifests last    output_tree, uploading
     clean_up      the run's own files                   removal, leftovers
     unused        removing anything else, unless a run uses it
-    …_batches     what is too much for one job          batch_child
+    …_batches     what is too much for one job          batch_plans, batch_child
     sync          data syncs, and what is done to paths sync_job, path_job, handlers
+    ending        what a job leaves behind, and its exit code
     problems      errors that are the user's to mend
     transfers     what is said in the log
 """

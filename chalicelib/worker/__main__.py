@@ -25,16 +25,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from pydantic import JsonValue
-
 from chalicelib import bootstrap, settings
 from chalicelib.bootstrap import WorkerPorts
-from chalicelib.core.errors import FalseworkError, InvalidRequest, NotFound, Refused
-from chalicelib.core.worker_documents import Outcome, read_order
+from chalicelib.core.errors import FalseworkError
+from chalicelib.core.worker_documents import read_order
 from chalicelib.worker import envelope, verbs
-from chalicelib.worker.batch_child import CANNOT_BE_DONE, CLAIMED_BY_ANOTHER, DONE, work_batch
+from chalicelib.worker.batch_child import work_batch
 from chalicelib.worker.claim import earlier_outcome, holds_claim
-from chalicelib.worker.problems import sentence
+from chalicelib.worker.ending import CANNOT_BE_DONE, CLAIMED_BY_ANOTHER, DONE, outcome_of
 from chalicelib.worker.transfers import say
 from chalicelib.worker.verbs import Bench, Verb
 
@@ -77,22 +75,9 @@ def work(verb: Verb, bench: Bench) -> int:
         say(f"job {job.job_name} has ended before: nothing to do")
         return CANNOT_BE_DONE if earlier.error else DONE
     order = read_order(objects.read, job.request_uri)
-    result: JsonValue = None
-    error = None
-    try:
-        result = verb(order, bench)
-    except (InvalidRequest, Refused, NotFound) as exc:
-        error = sentence(exc)
-        say(f"error: {error}")
-    outcome = Outcome(
-        job_name=job.job_name,
-        job_id=job.job_id,
-        attempt=job.attempt,
-        result=result,
-        error=error,
-    )
+    outcome = outcome_of(job, lambda: verb(order, bench))
     objects.write(job.outcome_uri, outcome.model_dump_json().encode())
-    return CANNOT_BE_DONE if error else DONE
+    return CANNOT_BE_DONE if outcome.error else DONE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     words.add_parser("sync-batch", help="do one batch of a data sync")
     words.add_parser("stage-in-batch", help="do one batch of a stage-in")
     words.add_parser("stage-out-batch", help="do one batch of a stage-out")
+    words.add_parser("archive", help="pack the files of a run into one tar.gz")
     words.add_parser("handle", help="see to data paths: statistics, lists, scans, removal")
     words.add_parser("work", help="execute one attempt of a work")
     words.add_parser("lambda", help="call the handler that the environment names")

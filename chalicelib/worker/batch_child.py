@@ -17,22 +17,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from typing import Protocol
 
 from pydantic import JsonValue
 
-from chalicelib.core.errors import InvalidRequest, NotFound, Refused
 from chalicelib.core.worker_documents import Outcome, read_order
 from chalicelib.ports import Claims, ObjectStore
 from chalicelib.worker.claim import holds_claim
-from chalicelib.worker.problems import sentence
+from chalicelib.worker.ending import CANNOT_BE_DONE, CLAIMED_BY_ANOTHER, DONE, outcome_of
 from chalicelib.worker.transfers import say
 from chalicelib.worker_settings import WorkerSettings
-
-DONE: Final = 0
-CANNOT_BE_DONE: Final = 1
-CLAIMED_BY_ANOTHER: Final = 75
-"""EX_TEMPFAIL of sysexits.h; the engine looks for the job that holds the claim."""
 
 
 class Batches(Protocol):
@@ -75,14 +69,13 @@ def work_batch(
     batches = read(read_order(objects.read, job.request_uri))
     content = objects.read(batch_uri(batches.prefix, number))
     objects.remove(error)  # what an earlier job could not do may have been mended
-    try:
-        result = batches.do(number, content)
-    except (InvalidRequest, Refused, NotFound) as exc:
-        say(f"error: {sentence(exc)}")
-        objects.write(error, _outcome(job, error=f"batch {number}: {sentence(exc)}"))
-        return CANNOT_BE_DONE
-    objects.write(done, _outcome(job, result=result))
-    return DONE
+    outcome = outcome_of(job, lambda: batches.do(number, content))
+    if outcome.error is None:
+        objects.write(done, outcome.model_dump_json().encode())
+        return DONE
+    told = outcome.model_copy(update={"error": f"batch {number}: {outcome.error}"})
+    objects.write(error, told.model_dump_json().encode())
+    return CANNOT_BE_DONE
 
 
 def batch_number(job: WorkerSettings, objects: ObjectStore) -> int | None:
@@ -96,14 +89,3 @@ def batch_number(job: WorkerSettings, objects: ObjectStore) -> int | None:
 
 def _is_there(objects: ObjectStore, uri: str) -> bool:
     return any(found.uri == uri for found in objects.list(uri))
-
-
-def _outcome(job: WorkerSettings, result: JsonValue = None, error: str | None = None) -> bytes:
-    outcome = Outcome(
-        job_name=job.job_name,
-        job_id=job.job_id,
-        attempt=job.attempt,
-        result=result,
-        error=error,
-    )
-    return outcome.model_dump_json().encode()

@@ -76,11 +76,11 @@ class _Desk:
         """Who started this process knows best what it has mounted; else the environment says."""
         own = self.ports.own_volumes()
         if own is not None:
-            return Locations(own, self.told.roots)
+            return Locations(own, self.told.roots, self.told.home)
         mounts = self.settings.mounts
         has_points = any(mount.id.startswith("fsap-") for mount in mounts)
         inventory = self.ports.facilities().file_systems() if has_points else FileSystems()
-        return Locations(volumes_of(mounts, inventory), self.told.roots)
+        return Locations(volumes_of(mounts, inventory), self.told.roots, self.told.home)
 
     @property
     def data_sync(self) -> DataSync:

@@ -56,6 +56,17 @@ def remove_files(mount: Path, folder: Path, names: Iterable[str]) -> None:
                 break
 
 
+def remove_empty(mount: Path, folder: Path) -> None:
+    """Remove the folder at this path below ``mount`` if no file is in it or below it.
+
+    What is no folder, or is not empty, stays: whoever wants its place says so better.
+    """
+    top = mount / folder
+    if top.is_dir() and not top.is_symlink():
+        for inner, _, _ in os.walk(top, topdown=False):
+            _rmdir(mount, Path(inner).relative_to(mount))
+
+
 def _rmdir(mount: Path, folder: Path) -> bool:
     try:
         with opened(mount, folder.parent) as handle:

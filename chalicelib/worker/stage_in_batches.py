@@ -3,7 +3,7 @@
 The inputs are cut and packed as data syncs are, all parameters together. A batch is the same order
 with a part of the syncs, which only copy; the finish is the whole order once more, which copies
 what was missed, deletes what is extra and counts. Inputs that runs share are not cut, for their
-lock is one job's: the finish brings them.
+lock is one job's: the finish brings them, and what cannot be asked for by itself.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from chalicelib.core.data_sync.partition import Node, cut, pack
 from chalicelib.core.data_sync.requests import PrepareBatchDataSyncRequest
 from chalicelib.core.worker_documents import ParameterSync, StageInOrder
 from chalicelib.ports import ObjectStore
-from chalicelib.worker.batch_child import batch_uri
+from chalicelib.worker.batch_plans import is_all_in_batches, part_of, store_batches
 from chalicelib.worker.input_sync import files_of_input
 from chalicelib.worker.places import Places
 from chalicelib.worker.problems import problems_of
 from chalicelib.worker.shared_input import is_shared
 from chalicelib.worker.stage_in import stage_in
+from chalicelib.worker.sync_job import MISSED_ONLY
 from chalicelib.worker.transfers import say
 
 _SYNCS: Final = TypeAdapter(tuple[ParameterSync, ...])
@@ -43,20 +44,22 @@ def divide(order: StageInOrder, objects: ObjectStore, carrier: Carrier) -> JsonV
     batches = pack(nodes, order.batch_bytes)
     if len(batches) <= 1:
         return None
-    for number, batch in enumerate(batches):
-        syncs = tuple(_sync_of(node, order.syncs) for node in batch)
-        objects.write(batch_uri(order.batches_prefix, number), _SYNCS.dump_json(syncs))
-    say(f"the inputs are too much for one job, divided into {len(batches):,} batches")
-    return {"batches": len(batches), "plan": order.batches_prefix}
+    parts = ([_part(node, order.syncs) for node in batch] for batch in batches)
+    return store_batches(objects, order.batches_prefix, parts, "the inputs")
 
 
 def finish(
-    order: StageInOrder, carrier: Carrier, clock: Callable[[], datetime]
+    order: StageInOrder, objects: ObjectStore, carrier: Carrier, clock: Callable[[], datetime]
 ) -> dict[str, JsonValue]:
-    """Return what ``stage_in`` does. What was forced has been done; sizes and times say enough."""
+    """Return what ``stage_in`` does.
+
+    What was forced has been done; sizes and times say enough, unless something was in no batch.
+    """
+    if not is_all_in_batches(objects, order.batches_prefix):
+        return stage_in(order, carrier, clock)
     places = Places(order.mounts, order.root)
     syncs = [
-        sync if is_shared(sync.request, places) else _with(sync, force=False, size_only=True)
+        sync if is_shared(sync.request, places) else _with(sync, **MISSED_ONLY)
         for sync in order.syncs
     ]
     return stage_in(order.model_copy(update={"syncs": tuple(syncs)}), carrier, clock)
@@ -91,11 +94,12 @@ def _cut(
             yield node._replace(path=f"{number:06d}/{node.path}")
 
 
-def _sync_of(node: Node, syncs: tuple[ParameterSync, ...]) -> ParameterSync:
+def _part(node: Node, syncs: tuple[ParameterSync, ...]) -> JsonValue:
     number, _, path = node.path.partition("/")
     sync = syncs[int(number)]
     whole = PrepareBatchDataSyncRequest(**dict(sync.request))
-    return ParameterSync(param=sync.param, request=request_for(whole, node._replace(path=path)))
+    request = request_for(whole, node._replace(path=path))
+    return part_of(sync.param, request)
 
 
 def _with(sync: ParameterSync, **changes: bool) -> ParameterSync:

@@ -3,7 +3,8 @@
 The outputs are cut and packed as data syncs are. A batch uploads and notes every file's checksum
 with its size, time and inode; the finish is the whole order once more, and takes these notes for
 what has not changed since. Only it deletes, and writes manifests: what saw the first of them sees
-a complete output, as ever.
+a complete output, as ever. What cannot be asked for by itself (``core/data_sync/batching``) is
+uploaded by the finish.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from chalicelib.core.data_sync.partition import Node, cut, pack
 from chalicelib.core.data_sync.requests import PrepareBatchDataSyncRequest
 from chalicelib.core.worker_documents import ParameterSync, StageOutOrder
 from chalicelib.ports import ObjectStore
-from chalicelib.worker.batch_child import batch_uri, documents
+from chalicelib.worker.batch_child import documents
+from chalicelib.worker.batch_plans import part_of, store_batches
 from chalicelib.worker.stage_out import Outgoing, look_at_all, stage_out, upload_all
 from chalicelib.worker.transfers import say
 from chalicelib.worker.uploading import Stored
@@ -42,11 +44,8 @@ def divide(order: StageOutOrder, objects: ObjectStore, carrier: Carrier) -> Json
     if len(batches) <= 1:
         return None
     carrier.remove(manifest_uri(each.uri) for each in outgoing)
-    for number, batch in enumerate(batches):
-        syncs = tuple(_sync_of(node, outgoing) for node in batch)
-        objects.write(batch_uri(order.batches_prefix, number), _SYNCS.dump_json(syncs))
-    say(f"the outputs are too much for one job, divided into {len(batches):,} batches")
-    return {"batches": len(batches), "plan": order.batches_prefix}
+    parts = ([_part(node, outgoing) for node in batch] for batch in batches)
+    return store_batches(objects, order.batches_prefix, parts, "the outputs")
 
 
 def finish(
@@ -94,9 +93,10 @@ def _cut(number: int, each: Outgoing, limit_bytes: int) -> Iterable[Node]:
         yield node._replace(path=f"{number:06d}/{node.path}")
 
 
-def _sync_of(node: Node, outgoing: list[Outgoing]) -> ParameterSync:
+def _part(node: Node, outgoing: list[Outgoing]) -> JsonValue:
     number, _, path = node.path.partition("/")
     each = outgoing[int(number)]
-    ends = {**dict(each.request), "destination_path": each.uri}
-    request = request_for(PrepareBatchDataSyncRequest(**ends), node._replace(path=path))
-    return ParameterSync(param=each.param, request=request)
+    whole = PrepareBatchDataSyncRequest(**dict(each.request))
+    there = whole.model_copy(update={"destination_path": each.uri})
+    request = request_for(there, node._replace(path=path))
+    return part_of(each.param, request)

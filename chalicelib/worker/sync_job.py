@@ -8,6 +8,9 @@
 A batch only copies. What is deleted, at the destination or, of a move, at the source, goes in the
 finish, when every batch has been done and the source is still whole: it is the same sync once
 more, which also copies what was missed. So a batch may be done twice, in any order, at any time.
+Only what is in the way, a file where a folder has to be or the reverse, goes before the batches.
+
+What cannot be asked for by itself (``core/data_sync/batching``) is in no batch: the finish has it.
 """
 
 from __future__ import annotations
@@ -25,16 +28,20 @@ from chalicelib.core.data_sync.batch_requests import (
     DataSyncResult,
     read_syncs,
 )
+from chalicelib.core.data_sync.batching import mistakable, request_for
+from chalicelib.core.data_sync.partition import Node
 from chalicelib.core.data_sync.plan import Tally
 from chalicelib.core.data_sync.requests import DataSyncRequest, PrepareBatchDataSyncRequest
 from chalicelib.core.worker_documents import SyncOrder
 from chalicelib.ports import ObjectStore
-from chalicelib.worker.batch_child import batch_uri, documents
-from chalicelib.worker.sync.batches import batch_sync, prepare_batches
+from chalicelib.worker.batch_child import documents
+from chalicelib.worker.batch_plans import is_all_in_batches, store_batches
+from chalicelib.worker.sync.batches import batch_sync, cut_up
 from chalicelib.worker.sync.syncing import DataSync
 from chalicelib.worker.transfers import amount, say
 
 ONLY_COPY: Final = {"delete": False, "retain_source_data": True}
+MISSED_ONLY: Final = {"force": False, "size_only": True}
 
 
 def sync_or_divide(
@@ -42,17 +49,18 @@ def sync_or_divide(
 ) -> dict[str, JsonValue]:
     """Return a DataSyncResponse; or ``{"batches", "plan"}`` where it is too much for one job."""
     request = order.request
-    by_value = request.model_copy(update={"temporary_request_payload_path": None})
-    batches = prepare_batches(by_value, data_sync).requests
+    batches = cut_up(request, data_sync) or []
     if len(batches) <= 1:
         return _response(request, data_sync.sync(single(request)).counted)
-    for number, batch in enumerate(batches):
-        each = batch.requests if isinstance(batch.requests, tuple) else ()
-        requests = [one.model_copy(update=ONLY_COPY).to_wire() for one in each]
-        uri = batch_uri(order.batches_prefix, number)
-        objects.write(uri, json.dumps(requests, sort_keys=True).encode())
-    say(f"{request.source_path}: too much for one job, divided into {len(batches):,} batches")
-    return {"batches": len(batches), "plan": order.batches_prefix}
+    data_sync.make_way(single(request))
+    unfit = mistakable([node for batch in batches for node in batch])
+
+    def part(node: Node) -> JsonValue:
+        made = None if node.path in unfit else request_for(request, node)
+        return None if made is None else made.model_copy(update=ONLY_COPY).to_wire()
+
+    parts = ([part(node) for node in batch] for batch in batches)
+    return store_batches(objects, order.batches_prefix, parts, request.source_path)
 
 
 def finish(
@@ -60,17 +68,15 @@ def finish(
 ) -> dict[str, JsonValue]:
     """Copy what was missed, delete what is to go, and return a DataSyncResponse.
 
-    The batches have compared contents and done what was forced; here sizes and times say enough.
+    The batches have compared contents and done what was forced; here sizes and times say enough,
+    unless something was in no batch.
     Of a move the source may be gone already: then it was we who removed it, and were killed.
     """
     request = order.request
-    asked = single(request).model_copy(
-        update={
-            "force": False,
-            "size_only": True,
-            "fail_if_missing": request.fail_if_missing and request.retain_source_data,
-        }
-    )
+    fails = request.fail_if_missing and request.retain_source_data
+    asked = single(request).model_copy(update={"fail_if_missing": fails})
+    if is_all_in_batches(objects, order.batches_prefix):
+        asked = asked.model_copy(update=MISSED_ONLY)
     report = data_sync.sync(asked)
     counted = report.counted if report.plan else _sum(_responses(objects, documents_uri))
     return _response(request, counted)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
@@ -13,6 +13,7 @@ from chalicelib.bootstrap import WorkerPorts
 from chalicelib.core.mounts import volumes_of
 from chalicelib.core.site import FileSystems
 from chalicelib.core.worker_documents import (
+    ArchiveOrder,
     CleanUpOrder,
     HandlerOrder,
     StageInOrder,
@@ -21,6 +22,7 @@ from chalicelib.core.worker_documents import (
     WorkOrder,
 )
 from chalicelib.worker import path_job, stage_in_batches, stage_out_batches
+from chalicelib.worker.archiving import archive
 from chalicelib.worker.batch_child import Batches
 from chalicelib.worker.clean_up import clean_up
 from chalicelib.worker.stage_in import stage_in
@@ -46,7 +48,8 @@ class Bench(NamedTuple):
     @property
     def locations(self) -> Locations:
         """The file systems that the job was given."""
-        return Locations(volumes_of(self.job.mounts, FileSystems()), self.told.roots)
+        volumes = volumes_of(self.job.mounts, FileSystems())
+        return Locations(volumes, self.told.roots, self.told.home)
 
     @property
     def data_sync(self) -> DataSync:
@@ -64,18 +67,12 @@ def verb_of(told: argparse.Namespace) -> Verb:
     match told.verb:
         case "stage-in":
             return _stage_in_again if told.again else _stage_in
-        case "stage-out":
-            return _stage_out
         case "clean-up":
             return lambda order, _: clean_up(
                 CleanUpOrder.model_validate_json(order), keep_outputs=told.keep_outputs
             )
-        case "sync":
-            return _sync
-        case "work":
-            return _work
-        case _:
-            return _handle
+        case verb:
+            return _VERBS[verb]
 
 
 def batches_of(verb: str, bench: Bench) -> Callable[[bytes], Batches] | None:
@@ -99,7 +96,7 @@ def batches_of(verb: str, bench: Bench) -> Callable[[bytes], Batches] | None:
 def _stage_in(order: bytes, bench: Bench) -> JsonValue:
     read, carrier = StageInOrder.model_validate_json(order), bench.ports.carrier()
     if bench.job.batches_done:
-        return stage_in_batches.finish(read, carrier, bench.clock)
+        return stage_in_batches.finish(read, bench.ports.objects, carrier, bench.clock)
     if read.batches_prefix and (
         divided := stage_in_batches.divide(read, bench.ports.objects, carrier)
     ):
@@ -136,8 +133,23 @@ def _work(order: bytes, bench: Bench) -> JsonValue:
     return work_on(read, bench.job, bench.ports, bench.clock)
 
 
+def _archive(order: bytes, bench: Bench) -> JsonValue:
+    read = ArchiveOrder.model_validate_json(order)
+    return archive(read, bench.ports.objects, bench.ports.contents())
+
+
 def _handle(order: bytes, bench: Bench) -> JsonValue:
     read = HandlerOrder.model_validate_json(order)
     response = path_job.handle(read, bench.ports.carrier(), bench.locations, bench.clock())
     uri = f"{bench.job.outcome_uri.removesuffix('.json')}.response.json"
     return path_job.fitting(response, bench.ports.objects, uri)
+
+
+_VERBS: Final[Mapping[str, Verb]] = {
+    "stage-out": _stage_out,
+    "sync": _sync,
+    "archive": _archive,
+    "work": _work,
+    "handle": _handle,
+}
+"""Those that take nothing from the command line but their name."""

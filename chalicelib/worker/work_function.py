@@ -62,8 +62,8 @@ def sorted_out(outcome: object) -> dict[str, Any]:
             lists.append([str(each) for each in item])
         else:
             sys.stderr.write(f"not kept, for it is neither results nor files: {item!r:.200}\n")
-    products, plots, *_ = [*lists, [], []]
-    return {"results": results, "products": products, "plots": plots}
+    files = [*lists, [], []]
+    return {"results": results, "products": files[0], "plots": files[1]}
 
 
 def _arguments(params: Any, parameters: Mapping[str, Any]) -> Iterator[str]:

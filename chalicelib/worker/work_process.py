@@ -54,7 +54,7 @@ def run_command(command: list[str], timeout_seconds: float, folder: Path) -> Don
     is_late = _wait(process, timeout_seconds)
     stdout, stderr = (each.lines() for each in kept)
     results: dict[str, JsonValue] = {
-        "args": args,
+        "args": list(args) if isinstance(args, list) else args,
         "stdout": stdout,
         "stderr": stderr,
         "returncode": process.returncode,
@@ -136,10 +136,10 @@ class _Kept:
     """Copies a pipe to the job's log, and keeps the end of what came."""
 
     def __init__(self, pipe: IO[bytes] | None, log: Any) -> None:
-        self._pipe = pipe
+        assert pipe is not None  # noqa: S101 -- it was asked for
         self._log = getattr(log, "buffer", None)
         self._content = bytearray()
-        self._thread = threading.Thread(target=self._copy, daemon=True)
+        self._thread = threading.Thread(target=self._copy, args=(pipe,), daemon=True)
         self._thread.start()
 
     def lines(self) -> list[JsonValue]:
@@ -147,11 +147,11 @@ class _Kept:
         self._thread.join(GRACE_SECONDS)
         return list(bytes(self._content[-KEPT_BYTES:]).decode(errors="replace").splitlines())
 
-    def _copy(self) -> None:
-        assert self._pipe is not None  # noqa: S101 -- it was asked for
-        while chunk := os.read(self._pipe.fileno(), 65_536):
-            self._content += chunk
-            del self._content[: -2 * KEPT_BYTES]
-            if self._log is not None:
-                self._log.write(chunk)
-                self._log.flush()
+    def _copy(self, pipe: IO[bytes]) -> None:
+        with pipe:
+            while chunk := os.read(pipe.fileno(), 65_536):
+                self._content += chunk
+                del self._content[: -2 * KEPT_BYTES]
+                if self._log is not None:
+                    self._log.write(chunk)
+                    self._log.flush()

@@ -53,9 +53,10 @@ class LocalOpener:
         """Open the work queue."""
         return open_work_ports(Database(self.root))
 
-    def documents(self, now: datetime) -> Documents:
+    def documents(self, now: datetime | Callable[[], datetime]) -> Documents:
         """Open the documents, at a time of the test's own."""
-        return LocalDocuments(Database(self.root), lambda: now)
+        clock = now if callable(now) else lambda: now
+        return LocalDocuments(Database(self.root), clock)
 
     def fired(self, now: datetime) -> tuple[str, ...]:
         """Take the wake-up calls out whose time has come."""

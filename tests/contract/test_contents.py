@@ -8,7 +8,8 @@ import pytest
 
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.contents import S3Contents
-from chalicelib.core.errors import NotFound
+from chalicelib.core.data_sync.checksums import PART_BYTES
+from chalicelib.core.errors import NotFound, Unavailable
 from chalicelib.local.contents import LocalContents
 from chalicelib.local.object_store import LocalObjectStore
 from tests.contract import aws_places
@@ -50,6 +51,39 @@ def test_an_empty_object_has_no_bytes(places):
 def test_what_is_not_there_is_not_found(places, uri):
     with pytest.raises(NotFound):
         list(places[1].chunks(uri))
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param([], id="nothing"),
+        pytest.param([3, 4], id="little"),
+        pytest.param([PART_BYTES], id="one-part"),
+        pytest.param([PART_BYTES - 1, 1, 5], id="a-part-and-a-rest"),
+        pytest.param([2 * PART_BYTES + 7], id="a-piece-of-several-parts"),
+    ],
+)
+def test_pieces_become_one_object(places, sizes):
+    store, contents = places
+    store.write("s3://bkt/place/other", b"")
+    pieces = [bytes([number + 1]) * size for number, size in enumerate(sizes)]
+    assert contents.put("s3://bkt/place/a", iter(pieces), sum(sizes)) == sum(sizes)
+    assert store.read("s3://bkt/place/a") == b"".join(pieces)
+
+
+@pytest.mark.parametrize("size", [3, PART_BYTES + 3], ids=["little", "much"])
+def test_pieces_that_break_off_leave_what_was_there(places, size):
+    store, contents = places
+    store.write("s3://bkt/place/a", b"old")
+
+    def pieces():
+        yield bytes(size)
+        raise Unavailable("it broke off")
+
+    with pytest.raises(Unavailable, match="it broke off"):
+        contents.put("s3://bkt/place/a", pieces(), 2 * size)
+    assert store.read("s3://bkt/place/a") == b"old"
+    assert [each.uri for each in store.list("s3://bkt")] == ["s3://bkt/place/a"]
 
 
 def test_a_link_is_for_one_object_as_an_attachment_and_for_minutes():

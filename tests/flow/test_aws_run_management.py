@@ -9,10 +9,13 @@ import urllib.parse
 
 import pytest
 
+from chalicelib.bootstrap import WorkerPorts
 from chalicelib.core.data_sync.manifest import ManifestFile, manifest_of, manifest_uri
 from chalicelib.core.principals import LOCAL
+from chalicelib.core.run import RunState
 from chalicelib.run_manager import archives
 from chalicelib.web.gateway import Gateway
+from chalicelib.worker import __main__ as worker
 from tests.flow.aws_worlds import aws_account
 from tests.unit.flowserv.values import AT, a_run, an_output
 
@@ -73,18 +76,102 @@ def test_an_archive_is_made_once_and_kept(world):
     assert linked_object(world, ask("GET", "/runs/r1/archive")) == b"kept"
 
 
-def test_an_archive_that_is_too_much_for_a_call_is_refused_in_words(world, monkeypatch):
-    made(world)
+@pytest.fixture
+def large(world, monkeypatch):
+    """A run whose archive is too much for a call."""
     monkeypatch.setattr(archives, "MADE_IN_A_CALL_BYTES", 2)
+    return made(world)
+
+
+def work(world, run_id):
+    """Let the real worker do the job that waits, in this process, and tell of it."""
+    (job_id,) = world.waiting(run_id)
+    told = {**world.jobs[job_id]["environment"], "AWS_BATCH_JOB_ID": job_id}
+    home = world.home
+    ports = WorkerPorts(home.ports.objects, home.ports.claims, no_carrier, lambda: home.contents)
+    world.tell(job_id, "RUNNING")
+    code = worker.main(["archive"], environ=told | {"AWS_BATCH_JOB_ATTEMPT": "1"}, ports=ports)
+    world.set_status(job_id, "SUCCEEDED" if code == 0 else "FAILED")
+    world.tell(job_id, "SUCCEEDED" if code == 0 else "FAILED")
+    return world.run(run_id)
+
+
+def no_carrier():
+    raise AssertionError("packing needs no carrier")
+
+
+@pytest.mark.parametrize(
+    ("target", "runs"),
+    [("/runs/r1/archive", "/runs"), ("/flowserv/runs/r1/downloads/archive", "/flowserv/runs")],
+)
+def test_an_archive_that_is_too_much_for_a_call_is_made_by_a_job(world, large, target, runs):
+    answer = ask("GET", target)
+    making = json.loads(answer.body)["run"]
+    assert (answer.status, answer.headers["Location"]) == (202, f"{runs}/{making}")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert json.loads(ask("GET", target).body)["run"] == making
+    run = work(world, making)
+    assert (run.state, run.kind, run.group) == (RunState.SUCCESS, "archive", large.group)
+    with tarfile.open(fileobj=io.BytesIO(linked_object(world, ask("GET", target)))) as tar:
+        assert tar.getnames() == ["out/a.txt"]
+    assert len(world.jobs) == 1
+
+
+def test_an_archive_that_aged_is_made_again(world, large):
+    making = json.loads(ask("GET", "/runs/r1/archive").body)["run"]
+    work(world, making)
+    world.pass_time(8 * 24 * 3600)
+    for _ in range(2):
+        assert json.loads(ask("GET", "/runs/r1/archive").body)["run"] == making
+    assert work(world, making).generation == 2
+    (kept,) = world.home.ports.objects.list(archives.archive_uri(large, world.home.ports))
+    world.now = kept.modified_at
+    assert ask("GET", "/runs/r1/archive").status == 307
+    assert len(world.jobs) == 2
+
+
+def test_an_archive_that_was_removed_is_made_again(world, large):
+    making = json.loads(ask("GET", "/runs/r1/archive").body)["run"]
+    work(world, making)
+    world.home.ports.objects.remove(archives.archive_uri(large, world.home.ports))
+    assert ask("GET", "/runs/r1/archive").status == 202
+    work(world, making)
+    assert ask("GET", "/runs/r1/archive").status == 307
+
+
+def test_an_archive_that_cannot_be_made_says_why(world, large):
+    making = json.loads(ask("GET", "/runs/r1/archive").body)["run"]
+    world.home.ports.objects.remove("s3://bkt/r1/a.txt")
+    assert work(world, making).state is RunState.ERROR
     answer = ask("GET", "/runs/r1/archive")
-    assert (answer.status, b"one by one" in answer.body) == (413, True)
+    assert answer.status == 409
+    assert f"resume the run {making}" in json.loads(answer.body)["detail"]
+    assert "s3://bkt/r1/a.txt" in json.loads(answer.body)["detail"]
+
+
+def test_the_run_that_makes_an_archive_is_not_among_flowservs(world, large):
+    making = json.loads(ask("GET", "/runs/r1/archive").body)["run"]
+    listed = {path: ask("GET", f"{path}/groups/default/runs") for path in ("", "/flowserv")}
+    ids = {
+        path: {run["id"] for run in json.loads(answer.body)["runs"]}
+        for path, answer in listed.items()
+    }
+    assert ids == {"": {"r1", making}, "/flowserv": {"r1"}}
+
+
+def test_a_deleted_run_takes_its_archive_and_who_made_it(world, large):
+    making = json.loads(ask("GET", "/runs/r1/archive").body)["run"]
+    work(world, making)
+    assert ask("DELETE", "/runs/r1").status == 204
     assert keys(world, "falsework") == []
+    assert ask("GET", f"/runs/{making}").status == 404
+    assert "r1/a.txt" in keys(world, "bkt")
 
 
 def test_a_deleted_run_leaves_neither_items_nor_objects(world):
     made(world)
     ask("GET", "/runs/r1/archive")
-    assert ask("DELETE", "/runs/r1").status == 204
+    assert ask("DELETE", "/runs/r1?files=true").status == 204
     assert keys(world, "bkt") == keys(world, "falsework") == []
     items = world.dynamodb.scan(TableName=world.settings.table)["Items"]
     assert [item for item in items if item["pk"]["S"].startswith("run#")] == []

@@ -532,3 +532,75 @@ def test_a_hidden_verb_is_not_shown(tmp_path):
     begun = time.monotonic()
     assert falsework("engine", cwd=tmp_path).returncode == 0
     assert time.monotonic() - begun < 10
+
+
+def test_a_token_is_printed_once_alone_on_its_line_and_can_be_revoked(here):
+    done = falsework("token", "create", "alice", "--scope", "read", "--days", "0.5", cwd=here)
+    text = done.stdout.removesuffix("\n")
+    assert re.fullmatch(r"fw_[a-z2-7]{20}_[A-Za-z0-9_-]{43}", text)
+    assert text not in done.stderr
+    assert "read for group default, until" in done.stderr
+    listed = falsework("token", "list", cwd=here)
+    assert [line.split()[:4] for line in listed.stdout.splitlines()[1:]] == [
+        [text[3:23], "alice", "read", "default"]
+    ]
+    assert text[24:] not in listed.stdout
+    assert falsework("token", "revoke", text[3:23], cwd=here).stdout == f"{text[3:23]} revoked\n"
+    assert json.loads(falsework("token", "list", "--json", cwd=here).stdout)["tokens"] == []
+    assert falsework("token", "revoke", text[3:23], cwd=here).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "scopes", "groups"),
+    [
+        ([], ["read", "submit"], ["default"]),
+        (["--scope", "admin", "--all-groups"], ["admin"], None),
+        (["--scope", "read", "--scope", "submit", "--group", "b", "--group", "a"],
+         ["read", "submit"], ["a", "b"]),
+    ],
+    ids=["usual", "admin", "some"],
+)  # fmt: skip
+def test_a_token_is_what_the_flags_say(inside, flags, scopes, groups):
+    _, out, _ = inside("token", "create", "alice", "--json", *flags)
+    made = json.loads(out)
+    assert (made["name"], made["scopes"], made["groups"]) == ("alice", scopes, groups)
+    assert made["token"].startswith(f"fw_{made['id']}_")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["create"],
+        ["create", "a", "--days", "0"],
+        ["create", "a", "--days", "nan"],
+        ["create", "a", "--days", "1e99"],
+        ["create", "a", "--days", "400"],
+        ["create", "a", "--scope", "all"],
+        ["create", "a", "--group", "b", "--all-groups"],
+        ["create", "a\nb"],
+        ["revoke", "../tokens"],
+        ["list", "--limit", "3"],
+        [],
+    ],
+    ids=repr,
+)
+def test_a_wrong_token_command_exits_2(inside, words):
+    code, out, errors = inside("token", *words)
+    assert (code, out) == (2, "")
+    assert errors
+
+
+def test_tokens_are_made_and_used_through_a_url(here):
+    with serving(here / ".falsework", "--tokens") as (_, port):
+        url = f"http://127.0.0.1:{port}"
+        first = falsework("token", "create", "boss", "--scope", "admin", "--all-groups", cwd=here)
+        boss = {"FALSEWORK_URL": url, "FALSEWORK_TOKEN": first.stdout.strip()}
+        second = falsework("token", "create", "bob", "--scope", "read", cwd=here, **boss)
+        bob = {"FALSEWORK_URL": url, "FALSEWORK_TOKEN": second.stdout.strip()}
+        assert falsework("list", cwd=here, **bob).returncode == 0
+        assert falsework("cancel", "e1", cwd=here, **bob).returncode == 2
+        assert falsework("token", "list", cwd=here, **bob).returncode == 2
+        falsework("token", "revoke", bob["FALSEWORK_TOKEN"][3:23], cwd=here, **boss)
+        done = falsework("list", cwd=here, **bob)
+        assert (done.returncode, "revoked" in done.stderr) == (2, True)
+        assert falsework("list", cwd=here, FALSEWORK_URL=url).returncode == 2

@@ -113,6 +113,10 @@ def test_a_dry_run_of_a_move_names_what_goes(here):
         (("sync", "src", "s3://falsework/out/"), 2, "Falsework's own"),
         (("sync", "src", "fs-0b2000000000000b:/x"), 2, "no file system"),
         (("sync", "src", "s3://bucket/x/", "--include", "("), 2, "does not compile"),
+        (("sync", "", "s3://bucket/x/"), 2, "a path is empty"),
+        (("paths", "remove", ""), 2, "a path is empty"),
+        (("sync", "src", "s3://bucket/../x/"), 2, "has a part '.' or '..'"),
+        (("sync", "src", "s3://bucket/x/", "--batch-bytes", "-1"), 2, "batch_size_bytes_limit"),
         (("sync", "nothing", "s3://bucket/out/", "--wait"), 1, "nothing"),
         (("paths", "remove", "fs-0000000000000001:/"), 1, "refused"),
         (("verify", "s3://bucket/out/"), 2, "no manifest"),
@@ -126,6 +130,30 @@ def test_what_cannot_be_done_is_said_in_words(here, words, code, told):
     assert done.returncode == code, done.stdout + done.stderr
     assert told in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_folder_around_the_home_is_copied_without_it_and_never_emptied(here):
+    ok("sync", ".", "s3://bucket/out/", "--wait", cwd=here)
+    assert bucket(here) == {"src/a", "src/b/c", "src/b/d.log"}
+    for words in (("s3://bucket/out/", ".", "--delete"), (".", "s3://bucket/x/", "--move"),
+                  ("s3://bucket/out/", ".falsework/s3/other/")):  # fmt: skip
+        for last, code in (("--dry-run", 2), ("--wait", 1)):
+            done = falsework("sync", *words, last, cwd=here)
+            assert done.returncode == code, done.stdout + done.stderr
+            assert "refused" in done.stdout + done.stderr
+    assert falsework("paths", "remove", ".falsework/jobs", cwd=here).returncode == 1
+    assert bucket(here) == {"src/a", "src/b/c", "src/b/d.log"}
+    ok("sync", "s3://bucket/out/src/", ".falsework/../src", "--delete", "--wait", cwd=here)
+
+
+def test_a_dry_run_refuses_what_the_allowed_roots_refuse(here):
+    ok("sync", "src", "s3://bucket/out/", "--wait", cwd=here)
+    words = ("sync", "s3://bucket/out/", "elsewhere", "--delete")
+    roots = {"FALSEWORK_DATA_ROOTS": str(here / "allowed")}
+    for last, code in (("--dry-run", 2), ("--wait", 1)):
+        done = falsework(*words, last, cwd=here, **roots)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "outside of the allowed roots" in done.stdout + done.stderr
 
 
 def test_an_output_is_verified_by_its_manifest(here):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import os
 import tarfile
 import threading
 from datetime import timedelta
@@ -279,7 +280,7 @@ def test_a_successful_run_shows_its_files_there(home, ask):
 # --- deletion
 
 
-@pytest.mark.parametrize("target", ["/runs/r1", "/flowserv/runs/r1"])
+@pytest.mark.parametrize("target", ["/runs/r1?files=true", "/flowserv/runs/r1"])
 def test_deleting_a_run_takes_its_files_and_nobody_elses(home, ask, target):
     run = made(home)
     made(home, "r2")
@@ -301,8 +302,49 @@ def test_files_of_a_run_that_took_the_same_place_stay(home, ask):
     made(home)
     run = home.ports.runs.load("r1")
     home.ports.runs.save(a_run("older", outputs=run.outputs))
-    assert ask("DELETE", "/runs/older").status == 204
+    assert ask("DELETE", "/runs/older?files=true").status == 204
     assert "s3://bkt/r1/a.txt" in objects(home)
+
+
+@pytest.mark.parametrize("target", ["/runs/r1", "/runs/r1?files=false"])
+def test_what_lies_at_a_destination_stays_unless_it_is_asked_for(home, ask, target):
+    run = made(home)
+    home.ports.objects.write(f"s3://falsework/runs/r1/{run.uid}/order.json", b"x")
+    assert ask("DELETE", target).status == 204
+    assert len(objects(home)) == 3
+    assert objects(home, "s3://falsework") == []
+    assert ask("GET", "/runs/r1").status == 404
+
+
+def test_a_file_that_was_replaced_by_one_of_its_size_is_not_deleted(home, ask):
+    made(home)
+    path = home.root / "s3/bkt/r1/a.txt"
+    path.write_bytes(b"9876543210")
+    later = path.stat().st_mtime + 60
+    os.utime(path, (later, later))
+    home.ports.objects.write("s3://bkt/r1/d/b.json", b"another size")
+    assert ask("DELETE", "/runs/r1?files=true").status == 204
+    assert objects(home) == ["s3://bkt/r1/a.txt", "s3://bkt/r1/d/b.json"]
+
+
+def test_a_site_may_keep_the_outputs_of_deleted_runs(home, ask, monkeypatch):
+    made(home)
+    made(home, "r2", created_at=AT - timedelta(days=1))
+    kept = home.ports.site.model_copy(update={"delete_outputs_with_run": False})
+    monkeypatch.setattr(bootstrap, "ports", lambda: home.ports._replace(site=kept))
+    for target in ("/runs/r1?files=true", "/runs?created_before=2026-05-01&files=true"):
+        answer = ask("DELETE", target)
+        assert (answer.status, shown(answer)["errors"][0]["field"]) == (403, "files")
+    assert ask("DELETE", "/flowserv/runs/r1").status == 204
+    assert len(objects(home)) == 6
+
+
+def test_obsolete_runs_go_with_their_outputs_where_that_is_asked(home, ask):
+    for number, files in enumerate(["", "&files=true"]):
+        made(home, f"r{number}", created_at=AT - timedelta(days=1))
+        done = shown(ask("DELETE", f"/runs?created_before=2026-05-01{files}"))
+        assert done["ids"] == [f"r{number}"]
+    assert {uri.split("/")[3] for uri in objects(home)} == {"r0"}
 
 
 def test_a_run_that_is_not_over_keeps_its_files(home, ask):

@@ -92,18 +92,15 @@ def test_an_api_gateway_is_known_by_its_name(url, region):
 def test_only_an_api_gateway_gets_signatures(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    assert bootstrap.signer("http://127.0.0.1:8000") is None
+    assert not bootstrap.takes_signatures("http://127.0.0.1:8000")
+    assert bootstrap.takes_signatures(f"https://{HOST}")
     assert "Authorization" in bootstrap.signer(f"https://{HOST}").sign(
         "GET", f"https://{HOST}/", {}
     )
 
 
-def test_without_credentials_the_mend_is_told(monkeypatch, tmp_path):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+@pytest.mark.usefixtures("without_credentials")
+def test_without_credentials_the_mend_is_told():
     with pytest.raises(Misconfigured, match="AWS_PROFILE"):
         bootstrap.signer(f"https://{HOST}")
 

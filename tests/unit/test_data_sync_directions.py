@@ -202,6 +202,31 @@ def test_a_single_object_comes_by_way_of_a_temporary_folder(world, custom):
     assert world.carrier.temporary[-1] is None
 
 
+@pytest.mark.parametrize("inner", ["a", "x/y/a"])
+def test_the_temporary_folder_is_at_the_top_of_the_mount_and_not_above(world, inner):
+    world.objects("a")
+    config = {"use_custom_tmp_dir": True}
+    world.sync(f"{B}/in/a", f"{FS}:/{inner}", remote_to_local_config=config)
+    (used,) = world.carrier.temporary
+    assert used.parent == world.mount
+    assert tree(world.mount) == {inner: "a"}
+
+
+def test_what_a_killed_download_left_in_its_temporary_folder_goes_an_hour_later(world):
+    world.objects("a")
+    request = (f"{B}/in/a", f"{FS}:/x/a")
+    config = {"use_custom_tmp_dir": True}
+    for name, hours in (("dead", 2), ("alive", 0)):
+        left = world.mount / f"{DOWNLOAD}{name}"
+        (left / "half").parent.mkdir()
+        (left / "half").write_bytes(b"half")
+        for each in (left / "half", left):
+            at = time.time() - hours * 3600
+            os.utime(each, (at, at))
+    world.sync(*request, remote_to_local_config=config)
+    assert set(tree(world.mount)) == {"x/a", f"{DOWNLOAD}alive/half"}
+
+
 def test_the_source_goes_when_it_is_not_to_be_kept_but_never_after_a_download(world):
     world.objects("a", "b.bam")
     world.files("a", "b.bam")
@@ -322,7 +347,7 @@ def test_a_file_does_not_replace_a_folder(world):
 def test_a_folder_does_not_replace_a_file(world):
     world.objects("a")
     world.files("dst", at=".")
-    with pytest.raises(InvalidRequest, match="File exists"):
+    with pytest.raises(InvalidRequest, match="a file lies at"):
         world.sync(f"{B}/in/", world.path("dst"), delete=True)
     assert (world.folder / "dst").read_text() == "dst"
 

@@ -19,8 +19,10 @@ def test_the_names_are_those_of_the_original():
             "DATA_SYNC_LOCK_ROOT": "/locks",
             "DEFAULT_BUCKET_NAME": "bkt",
             "FALSEWORK_DATA_ROOTS": "/a:/b::",
+            "FALSEWORK_ROOT": "/home/me/.falsework",
         }
     )
+    assert told.home == Path("/home/me/.falsework")
     assert (told.lock_root, told.default_bucket) == (Path("/locks"), "bkt")
     assert told.roots == (Path("/a"), Path("/b"))
 
@@ -28,6 +30,18 @@ def test_the_names_are_those_of_the_original():
 def test_without_any_nothing_is_restricted():
     told = load_data_sync({})
     assert (told.lock_root, told.default_bucket, told.roots) == (None, "", ())
+
+
+def test_what_data_syncs_are_told_goes_on_to_the_worker_unless_the_site_says_otherwise(tmp_path):
+    environ = {"FALSEWORK_DATA_ROOTS": "/a", "DATA_SYNC_LOCK_ROOT": "/locks", "OTHER": "x"}
+    assert load({}, environ).site.worker_environment == {
+        "FALSEWORK_DATA_ROOTS": "/a",
+        "DATA_SYNC_LOCK_ROOT": "/locks",
+    }
+    site = tmp_path / "site.json"
+    site.write_text('{"worker_environment": {"FALSEWORK_DATA_ROOTS": "/b"}}')
+    told = load({}, environ, site).site.worker_environment
+    assert load_data_sync(told).roots == (Path("/b"),)
 
 
 def test_deleting_is_off_unless_the_site_turns_it_on():

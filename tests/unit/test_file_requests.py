@@ -70,6 +70,8 @@ def test_one_content_has_one_digest_however_it_is_spelled():
         (SYNC, {**ENDS, "options": {"cleanup": "never"}}, "options.cleanup"),
         (SYNC, {**ENDS, "source_path": "/etc/passwd"}, "source_path"),
         (SYNC, {**ENDS, "source_path": "s3://falsework/runs/"}, "source_path"),
+        (SYNC, {**ENDS, "source_path": "s3://bucket/../x/"}, "source_path"),
+        (SYNC, {**ENDS, "batch_size_bytes_limit": -1}, "batch_size_bytes_limit"),
         (SYNC, {**ENDS, "filter_config": {"include": "("}}, "filter_config.include"),
         ("remove-data-paths", {"paths": [f"{FS}:/a", "/etc"]}, "paths.1"),
         ("remove-data-paths", {"paths": "s3://bucket/x"}, "paths"),
@@ -89,6 +91,8 @@ def test_a_bad_request_is_refused_by_the_name_of_its_field(kind, document, field
 def test_paths_of_the_host_are_for_the_users_own_machine():
     request = parsed(site=DESK, **{**ENDS, "source_path": "/home/me/data/"}).request
     assert dict(paths_of(request))["source_path"] == "/home/me/data/"
+    with pytest.raises(InvalidRequest, match="relative path"):
+        parsed(site=DESK, **{**ENDS, "source_path": "data/"})
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -28,7 +28,7 @@ from chalicelib.core.events import (
     TimerFired,
 )
 from chalicelib.core.lifecycle import decide, owed, prompt
-from chalicelib.core.lifecycle.decide import CALL_LIFE
+from chalicelib.core.lifecycle.deadlines import CALL_LIFE
 from chalicelib.core.lifecycle.lost import INTENT_LIFE_SECONDS, MAX_LOST_SUBMISSIONS
 from chalicelib.core.plans.plan import CleanUpPolicy, Plan, StagePlan
 from chalicelib.core.run import JobStatus, RunState, StageStatus

@@ -357,7 +357,7 @@ def test_shared_inputs_are_not_cut_into_batches_and_the_finish_brings_them(world
     assert not any(SHARED in text for text in stored)
     bring(world, own)
     world.objects.put(f"{IN}/a", b"a2")
-    told = stage_in_batches.finish(order, world.carrier(), lambda: NOW)
+    told = stage_in_batches.finish(order, world.objects, world.carrier(), lambda: NOW)
     assert told["params"]["data"]["files"] == 2
     assert content(world.shared) == {"abc/a": b"a2", "abc/b/c": b"c1"}
     alone = order.model_copy(update={"syncs": (folder(),)})

@@ -123,6 +123,26 @@ def test_divided_or_not_the_end_is_the_same(tmp_path, verb):
     assert many.state() == one.state()
 
 
+def with_an_odd_name(stage):
+    """A name that no request can bear, and over it something that only reading tells apart."""
+    if stage.verb == "stage-in":
+        stage.world.objects.put("s3://data/reads/x~1/ü", b"12345678")
+        stage.world.write("reads/x~1/ü", b"87654321")
+    else:
+        stage.world.write("r/x~1/ü", b"12345678")
+    return stage
+
+
+def test_what_no_batch_can_ask_for_is_brought_by_the_last_job(tmp_path, verb):
+    one, many = (with_an_odd_name(Stage(tmp_path / name, verb)) for name in ("one", "many"))
+    expected = one.whole()
+    assert {job() for job in many.jobs()} == {0}
+    assert settled(many.result("finish")) == settled(expected)
+    assert many.state() == one.state()
+    batches = [text for uri, text in many.world.objects.content.items() if "request_" in uri]
+    assert not any(b"x~1" in text for text in batches)
+
+
 @pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
 def test_killed_at_any_step_and_begun_again_it_ends_the_same(tmp_path, verb, is_after):
     calm = Stage(tmp_path / "calm", verb)

@@ -309,7 +309,7 @@ def test_a_file_where_the_folder_should_be_is_told(world):
     world.objects = FakeObjects(FOLDER)
     world.write("data", b"a file")
     order = world.stage_in(sync("d", "s3://demo/in", f"{ROOT}/data"))
-    refused(world, order, "d: ", "a file lies where a folder is needed")
+    refused(world, order, "d: ", "a file lies at", "where a folder is to arrive")
 
 
 def test_a_shared_input_goes_to_its_mount_under_a_lock_that_is_gone_afterwards(world):

@@ -107,7 +107,7 @@ class DataSyncRequest(Wire):
 class PrepareBatchDataSyncRequest(DataSyncRequest):
     """A sync that may be cut into batches first."""
 
-    batch_size_bytes_limit: int | None = None
+    batch_size_bytes_limit: int | None = Field(default=None, ge=0)
     """None or 0: the default of the partition, 250 GiB."""
     temporary_request_payload_path: S3Path | None = None
     """S3 prefix under which each batch's requests are stored as ``request_<i>.json``."""

@@ -24,7 +24,7 @@ from chalicelib.core.demand.volumes import Volume, efs_form
 from chalicelib.core.documents import at_field, parse_document, shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.noun import Noun
-from chalicelib.core.paths import is_inside, normal_path
+from chalicelib.core.paths import is_inside, normal_path, without_dots
 
 PARAMETERS_FIELD = "demand_execution.execution_parameters"
 

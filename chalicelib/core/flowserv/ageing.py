@@ -18,7 +18,7 @@ def obsolete(
     state: RunState | None,
     ranked: Collection[str],
 ) -> tuple[RunRecord, ...]:
-    """Return those that are; ``ranked`` are the ids of runs that a ranking shows as its best."""
+    """Return those that are; ``ranked`` are the ids of runs that rankings show."""
     return tuple(
         run
         for run in runs

@@ -18,6 +18,13 @@ _GZIP: Final = 31
 _LEVEL: Final = 6
 
 
+ARCHIVES: Final = "archives"
+"""What archives that are kept lie below, in the scratch bucket."""
+ARCHIVE_DAYS: Final = 7
+"""How long they are kept: a lifecycle rule of the bucket removes them, and later they are made
+again."""
+
+
 class Member(NamedTuple):
     """One file on its way into an archive."""
 
@@ -30,6 +37,13 @@ class Member(NamedTuple):
 def archive_name(run_id: str) -> str:
     """Return what the archive of a run is called."""
     return f"run.{run_id}.tar.gz"
+
+
+def most_bytes(members_bytes: int, members: int) -> int:
+    """Return what an archive of so much has at most: a deflated block that does not shrink is
+    stored, in five bytes more for each 16 KiB at the least, and names take up to 4 KiB here."""
+    tar = members_bytes + members * (8 * tarfile.BLOCKSIZE) + 2 * tarfile.RECORDSIZE
+    return tar + tar // 1024 + tarfile.RECORDSIZE
 
 
 def archived(members: Iterable[Member]) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -61,18 +61,31 @@ def files_of(run: RunRecord, manifests: Mapping[str, Manifest]) -> tuple[RunFile
 
 def stored_files(run: RunRecord, manifests: Mapping[str, Manifest]) -> tuple[RunFile, ...]:
     """Return what there is of the run, however it ended: what deleting it removes."""
+    return files_in(run.id, outputs_of(run), manifests)
+
+
+def files_in(
+    run_id: str, outputs: Iterable[Output], manifests: Mapping[str, Manifest]
+) -> tuple[RunFile, ...]:
+    """Return the files of these outputs of the run, by key."""
     found = (
         file
-        for output in outputs_of(run)
-        if is_own(run, output, manifests.get(output.param))
-        for file in _files(run.id, output, manifests[output.param])
+        for output in outputs
+        if is_own(run_id, output, manifests.get(output.param))
+        for file in _files(run_id, output, manifests[output.param])
     )
     return tuple(sorted(found, key=lambda file: file.key))
 
 
-def is_own(run: RunRecord, output: Output, manifest: Manifest | None) -> bool:
+def kept(files: Iterable[RunFile], declared: Iterable[str]) -> tuple[RunFile, ...]:
+    """Return those whose keys a workflow declares; all of them where it declares none."""
+    keys = frozenset(declared)
+    return tuple(file for file in files if not keys or file.key in keys)
+
+
+def is_own(run_id: str, output: Output, manifest: Manifest | None) -> bool:
     """Tell whether the manifest is still this run's."""
-    return manifest is not None and (manifest.run, manifest.param) == (run.id, output.param)
+    return manifest is not None and (manifest.run, manifest.param) == (run_id, output.param)
 
 
 def find_file(

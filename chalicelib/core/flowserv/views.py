@@ -1,7 +1,8 @@
 """A run in the JSON of the /flowserv paths (specs: flowserv, section 7).
 
-``workflowId`` is the run's kind and ``arguments`` the parameters of its request, as they were
-given. Times have one format, which sorts as text.
+``workflowId`` is the run's kind and ``arguments`` the parameters of its request, unless it was
+created from a workflow: then they are the workflow and the arguments as they were given. Times
+have one format, which sorts as text.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from chalicelib.core.flowserv.files import RunFile
+from chalicelib.core.flowserv.results import Ranked, ResultSchema
+from chalicelib.core.flowserv.workflows import DeclaredOutput, Made, shown_parameters
 from chalicelib.core.run import Run, RunRecord, RunState
 
 CANCELED: Final = "canceled at user request"
@@ -20,9 +23,15 @@ CANCELED: Final = "canceled at user request"
 _PARAMETERS: Final = ("request", "demand_execution", "execution_parameters", "params")
 
 
-def flowserv_view(run: Run, files: Iterable[RunFile] = ()) -> dict[str, Any]:
-    """Return the whole run; ``files`` are shown with SUCCESS only."""
-    return {**_head(run), **_tail(run, files)}
+def flowserv_view(
+    run: Run, files: Iterable[RunFile] = (), made: Made | None = None
+) -> dict[str, Any]:
+    """Return the whole run; ``files`` are shown with SUCCESS only.
+
+    ``made``: what it was created from, if it was.
+    """
+    head = _head(run) if made is None else _made_head(run, made)
+    return {**head, **_tail(run, _files(files, made))}
 
 
 def listed_view(run: RunRecord) -> dict[str, Any]:
@@ -40,6 +49,24 @@ def file_view(file: RunFile) -> dict[str, Any]:
     }
 
 
+def leaderboard_view(schema: ResultSchema, ranked: Iterable[Ranked]) -> dict[str, Any]:
+    """Return a workflow's ranking, best first."""
+    return {
+        "schema": [
+            column.model_dump(mode="json", include={"name", "label", "dtype"})
+            for column in schema.columns
+        ],
+        "ranking": [
+            {
+                "run": {"id": run.run_id, "createdAt": run.created_at},
+                "group": {"id": run.group},
+                "results": [{"name": n, "value": value} for n, value in run.results.items()],
+            }
+            for run in ranked
+        ],
+    }
+
+
 def text(at: datetime) -> str:
     """Return the time in UTC, with its offset and always six digits of the second."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
@@ -54,7 +81,33 @@ def _head(run: Run) -> dict[str, Any]:
     }
 
 
-def _tail(run: Run, files: Iterable[RunFile]) -> dict[str, Any]:
+def _made_head(run: Run, made: Made) -> dict[str, Any]:
+    shown = {
+        **listed_view(run),
+        "workflowId": made.origin.workflow,
+        "arguments": [each.model_dump(mode="json") for each in made.origin.arguments],
+    }
+    if made.is_post_processing:
+        return shown
+    shown["groupId"] = run.group
+    return (
+        shown if made.workflow is None else shown | {"parameters": shown_parameters(made.workflow)}
+    )
+
+
+def _files(files: Iterable[RunFile], made: Made | None) -> list[dict[str, Any]]:
+    declared = {} if made is None else {each.source: each for each in made.outputs}
+    return [{"id": file.id, **_named(file, declared.get(file.key))} for file in files]
+
+
+def _named(file: RunFile, declared: DeclaredOutput | None) -> dict[str, Any]:
+    if declared is None:
+        return {"name": file.key}
+    about = declared.model_dump(mode="json", exclude={"source", "key"}, exclude_none=True)
+    return {"name": declared.key or file.key, **about}
+
+
+def _tail(run: Run, files: list[dict[str, Any]]) -> dict[str, Any]:
     ended_at = run.ended_at or run.created_at
     match run.state:
         case RunState.PENDING:
@@ -65,7 +118,7 @@ def _tail(run: Run, files: Iterable[RunFile]) -> dict[str, Any]:
             return {
                 "startedAt": text(run.started_at or run.created_at),
                 "finishedAt": text(ended_at),
-                "files": [{"id": file.id, "name": file.key} for file in files],
+                "files": files,
             }
         case RunState.ERROR | RunState.CANCELED:
             return {

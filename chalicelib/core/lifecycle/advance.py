@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from chalicelib.core.lifecycle import attempts, jobs, stages
+from chalicelib.core.lifecycle import attempts, children, jobs, stages
 from chalicelib.core.lifecycle.deadlines import deadlines
 from chalicelib.core.plans.plan import CleanUpPolicy, JobAction, NoAction, StagePlan
+from chalicelib.core.plans.run_actions import RunsAction
 from chalicelib.core.run import ACTIVE, Run, RunState, StageStatus
 
+_ENDS: Final = {"success": RunState.SUCCESS, "error": RunState.ERROR}
 SOON_SECONDS: Final = 60
 """When to look again at something whose outcome is unknown; less if the site checks oftener."""
 
@@ -38,7 +40,10 @@ def ready(run: Run) -> Iterator[StagePlan]:
     """
     if any(job.generation != run.generation and not job.has_ended for job in run.jobs):
         return
+    if any(s.children and s.children.generation != run.generation for s in run.stages):
+        return
     busy = {job.stage for job in run.jobs if not job.has_ended}
+    busy |= {stage.stage_name for stage in run.stages if stage.children is not None}
     is_closing = run.is_terminal
     complete = {s.stage_name for s in run.stages if s.status is StageStatus.COMPLETE}
     for plan in run.plan.stages:
@@ -56,6 +61,8 @@ def next_check_at(run: Run, at: datetime) -> datetime | None:
     soon = at + timedelta(seconds=min(SOON_SECONDS, run.plan.check_seconds))
     times = [at + timedelta(seconds=run.plan.check_seconds), *deadlines(run)]
     times += [stage.retry_at for stage in run.stages if stage.retry_at is not None]
+    if not children.are_gone(run):
+        times.append(soon)  # they tell us when they have ended, and that may be lost
     for job in run.jobs:
         if job.job_id is None and not job.has_ended:
             times.append(max(jobs.grace_ends_at(run, job), min(soon, at + timedelta(seconds=1))))
@@ -76,8 +83,13 @@ def _begin(run: Run, plan: StagePlan, at: datetime) -> Run:
     is_new = run.stage(plan.name).status is not StageStatus.RUNNING
     if is_new and not plan.is_closing and attempts.is_exhausted(run):
         return attempts.refuse_exhausted(run, plan.name, at)
+    if plan.when is not None and run.stage(plan.when.stage).result != plan.when.branch:
+        run = stages.begin(run, plan.name, at)
+        return stages.complete(run, plan.name, at, None, "not chosen")
     if isinstance(plan.action, JobAction):
         return run
+    if isinstance(plan.action, RunsAction):
+        return children.begin(run, plan.name, at)
     run = stages.begin(run, plan.name, at)
     if isinstance(plan.action, NoAction):
         return stages.complete(run, plan.name, at, None, plan.action.message)
@@ -121,21 +133,25 @@ def _outputs(run: Run) -> object:
 
 def _may_close(run: Run, plan: StagePlan) -> bool:
     """Closing stages wait for every job: what is still used must not be taken down."""
-    policy = run.plan.clean_up
-    is_due = policy is CleanUpPolicy.ALWAYS or (
-        policy is CleanUpPolicy.ON_SUCCESS and run.state is RunState.SUCCESS
-    )
+    if plan.closes_on is not None:
+        is_due = run.state is _ENDS[plan.closes_on]
+    else:
+        policy = run.plan.clean_up
+        is_due = policy is CleanUpPolicy.ALWAYS or (
+            policy is CleanUpPolicy.ON_SUCCESS and run.state is RunState.SUCCESS
+        )
     closing = {other.name for other in run.plan.stages if other.is_closing}
     earlier = closing & set(plan.after)
     return (
         is_due
         and all(job.has_ended for job in run.jobs if job.stage not in closing)
+        and all(run.stage(name).children is None for name in run.plan.places.keys() - closing)
         and all(run.stage(name).status not in ACTIVE for name in earlier)
     )
 
 
 def _is_settled(run: Run) -> bool:
-    if not all(job.has_ended for job in run.jobs):
+    if not all(job.has_ended for job in run.jobs) or not children.are_gone(run):
         return False
     closing = [plan for plan in run.plan.stages if plan.is_closing]
     return not any(

@@ -15,12 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Final
 
 from chalicelib.core.commands import StopReason
 from chalicelib.core.events import JobChanged
 from chalicelib.core.lifecycle import attempts, jobs, stages
 from chalicelib.core.plans.plan import JobAction, StagePlan
+from chalicelib.core.plans.run_actions import RunsAction
 from chalicelib.core.run import JobState, JobStatus, Run, RunError, StageStatus, rank
+
+CALL_LIFE: Final = timedelta(hours=1)
+"""A call takes seconds. One that could not be performed for an hour ends its stage in ERROR."""
 
 
 def expire(run: Run, at: datetime) -> Run:
@@ -47,6 +52,22 @@ def expire_job(run: Run, event: JobChanged) -> Run:
         return _end_attempt(run, run.plan.stage(job.stage), event.at)
     ends_at = wait_ends_at(run, job) if waiting_job(run, job.stage) is job else None
     return _end_wait(run, job, event.at) if ends_at and event.at >= ends_at else run
+
+
+def give_calls_up(run: Run, at: datetime) -> Run:
+    """Only a sweep that comes when it was due may: after a long sleep the call is tried first."""
+    late = timedelta(seconds=2 * run.plan.check_seconds)
+    if run.next_check_at is None or at > run.next_check_at + late:
+        return run
+    for plan in run.plan.stages:
+        stage = run.stage(plan.name)
+        is_call = stage.status is StageStatus.RUNNING and not isinstance(
+            plan.action, JobAction | RunsAction
+        )
+        if is_call and stage.begun_at and at >= stage.begun_at + CALL_LIFE:
+            message = f"it could not be performed for {CALL_LIFE}"
+            run = attempts.fail_stage(run, plan.name, at, "call", message)
+    return run
 
 
 def deadlines(run: Run) -> Iterator[datetime]:

@@ -8,8 +8,7 @@ after a crash between saving and performing.
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Final, NamedTuple, assert_never
+from typing import NamedTuple, assert_never
 
 from chalicelib.core.commands import (
     Command,
@@ -23,6 +22,7 @@ from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.events import (
     CallEnded,
     CancelRequested,
+    ChildrenEnded,
     Event,
     JobChanged,
     JobNotFound,
@@ -36,17 +36,14 @@ from chalicelib.core.events import (
     SubmissionUnclear,
     TimerFired,
 )
-from chalicelib.core.lifecycle import again, jobs, lost, outcomes, stages
+from chalicelib.core.lifecycle import again, children, jobs, lost, outcomes, stages
 from chalicelib.core.lifecycle.advance import advance, next_check_at, ready
 from chalicelib.core.lifecycle.attempts import fail_stage
-from chalicelib.core.lifecycle.deadlines import expire, expire_job
+from chalicelib.core.lifecycle.deadlines import expire, expire_job, give_calls_up
 from chalicelib.core.lifecycle.endings import shortened
 from chalicelib.core.lifecycle.owed import owed, prompt
 from chalicelib.core.plans.plan import CleanUpPolicy, JobAction
 from chalicelib.core.run import ENDED_JOBS, Run, RunError, RunState, Stage, StageStatus
-
-CALL_LIFE: Final = timedelta(hours=1)
-"""A call takes seconds. One that could not be performed for an hour ends its stage in ERROR."""
 
 
 class Decision(NamedTuple):
@@ -70,7 +67,8 @@ def decide(run: Run | None, event: Event) -> Decision:
     if after is run:
         return Decision(run, _repeated(run, event))
     after = _schedule(advance(after, event.at), event)
-    return Decision(after, (*_granted(run, after, event), *_newly_owed(run, after, event)))
+    granted = (*_granted(run, after, event), *children.heard_by_parent(run, after, event.at))
+    return Decision(after, (*granted, *_newly_owed(run, after, event)))
 
 
 def _apply(run: Run, event: Event) -> Run:  # noqa: C901, PLR0911, PLR0912 -- one line an event
@@ -91,6 +89,8 @@ def _apply(run: Run, event: Event) -> Run:  # noqa: C901, PLR0911, PLR0912 -- on
             return outcomes.read(run, event)
         case CallEnded():
             return _end_call(run, event)
+        case ChildrenEnded():
+            return children.end(run, event)
         case CancelRequested():
             return _cancel(run, event)
         case ResumeRequested():
@@ -120,8 +120,8 @@ def _request(run: Run | None, event: RunRequested) -> Decision:
             for plan in event.plan.stages
         ),
     )
-    new = _schedule(advance(new, event.at), event)
-    return Decision(new, prompt(new))
+    after = _schedule(advance(new, event.at), event)
+    return Decision(after, (*children.heard_by_parent(new, after, event.at), *prompt(after)))
 
 
 def _start(run: Run, event: SubmissionStarted) -> Run:
@@ -176,25 +176,12 @@ def _look(run: Run, event: TimerFired) -> Decision:
     """The sweep came by, or a wake-up: everything owed, and the next look is put off."""
     if run.settled_at is not None:
         return Decision(run, ())
-    after = advance(expire(_give_calls_up(run, event), event.at), event.at)
+    after = advance(expire(give_calls_up(run, event.at), event.at), event.at)
     is_due = run.next_check_at is None or event.at >= run.next_check_at
     if after is not run or is_due:
         after = after.model_copy(update={"next_check_at": next_check_at(after, event.at)})
-    return Decision(after, owed(after, event.at))
-
-
-def _give_calls_up(run: Run, event: TimerFired) -> Run:
-    """Only a sweep that comes when it was due may: after a long sleep the call is tried first."""
-    late = timedelta(seconds=2 * run.plan.check_seconds)
-    if run.next_check_at is None or event.at > run.next_check_at + late:
-        return run
-    for plan in run.plan.stages:
-        stage = run.stage(plan.name)
-        is_call = stage.status is StageStatus.RUNNING and not isinstance(plan.action, JobAction)
-        if is_call and stage.begun_at and event.at >= stage.begun_at + CALL_LIFE:
-            message = f"it could not be performed for {CALL_LIFE}"
-            run = fail_stage(run, plan.name, event.at, "call", message)
-    return run
+    told = children.heard_by_parent(run, after, event.at)
+    return Decision(after, (*told, *owed(after, event.at)))
 
 
 def _is_ours(run: Run, event: JobChanged) -> bool:

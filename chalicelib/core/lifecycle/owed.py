@@ -22,8 +22,10 @@ from chalicelib.core.commands import (
     WatchJob,
 )
 from chalicelib.core.lifecycle.advance import ready
+from chalicelib.core.lifecycle.children import tending
 from chalicelib.core.lifecycle.jobs import grace_ends_at, is_current, is_worker
 from chalicelib.core.plans.plan import JobAction, NoAction
+from chalicelib.core.plans.run_actions import RunsAction
 from chalicelib.core.run import JobState, Run, RunState
 
 
@@ -39,6 +41,7 @@ def prompt(run: Run) -> tuple[Command, ...]:
         *_calls(run),
         *_starts(run),
         *_outcomes(run),
+        *tending(run),
         *_wakes(run),
     )
 
@@ -62,7 +65,7 @@ def _why_stop(run: Run, job: JobState) -> StopReason | None:
 
 def _calls(run: Run) -> Iterator[Command]:
     for plan in run.running():
-        if not isinstance(plan.action, JobAction | NoAction):
+        if not isinstance(plan.action, JobAction | NoAction | RunsAction):
             attempt = run.stage(plan.name).attempts
             yield MakeCall(stage=plan.name, attempt=attempt, generation=run.generation)
 

@@ -87,6 +87,7 @@ def reset(run: Run, name: str, at: datetime, *, keeps_attempts: bool) -> Run:
         stage_name=name,
         status=StageStatus.CREATED,
         history=stage.history,
+        children=stage.children,
         **(kept if keeps_attempts else {}),
     )
     return _put(run, stage, fresh)

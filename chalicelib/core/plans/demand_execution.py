@@ -11,7 +11,6 @@ home, and with nothing to remove nothing is taken down.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Final
 
@@ -30,6 +29,7 @@ from chalicelib.core.plans.plan import (
     StagePlan,
     WriteFile,
 )
+from chalicelib.core.plans.workers import divisible, worker_definition, worker_job
 from chalicelib.core.site import Site
 from chalicelib.core.submission import Submission
 
@@ -38,7 +38,6 @@ STAGES: Final = ("scaffold", "define-jobs", "stage-in", "execute", "stage-out", 
 CLOSING: Final = ("clean-up",)
 WITH_FILES: Final = ("stage-in", "execute")
 """What clean-up removes is theirs; what ``stage-out`` makes is in S3, and stays."""
-WORKER: Final = "falsework-worker"
 KEEP_OUTPUTS: Final = "--keep-outputs"
 AGAIN: Final = "--again"
 """Moves aside what an earlier attempt left, then brings everything to its place as at first."""
@@ -132,7 +131,7 @@ class _Demand:
     def stage_in(self, *, has_file_systems: bool) -> Action:
         file = self._scaffolding.environment_file
         if self._response.setup_configs.data_sync_requests:
-            return _divisible(self._worker_job("stage-in"))
+            return divisible(self._worker_job("stage-in"))
         if file is None:
             return NoAction(message="no inputs")
         if has_file_systems:
@@ -154,7 +153,7 @@ class _Demand:
     def stage_out(self) -> Action:
         if not self._response.cleanup_configs.data_sync_requests:
             return NoAction(message="no outputs")
-        return _divisible(self._worker_job("stage-out"))
+        return divisible(self._worker_job("stage-out"))
 
     def clean_up(self) -> Action:
         if self._options.cleanup is CleanUpPolicy.NEVER:
@@ -165,18 +164,15 @@ class _Demand:
         return job.model_copy(update={"unsaved_argument": KEEP_OUTPUTS})
 
     def _worker_job(self, verb: str, *arguments: str) -> JobAction:
-        return JobAction(
-            definition="worker",
-            queue=self._response.setup_configs.batch_create_request.job_queue_name,
-            command=(WORKER, verb, *arguments),
-            environment={
-                **self._site.worker_environment,
-                "FALSEWORK_REQUEST_URI": f"{self._orders}#{verb}",
-            },
-            resource_requirements=WORKER_RESOURCES,
-            is_worker=True,
-            tags=self._tags(),
-            fallback_queue=self._options.fallback_job_queue_name,
+        queue = self._response.setup_configs.batch_create_request.job_queue_name
+        order_uri = f"{self._orders}#{verb}"
+        job = worker_job(self._site, verb, *arguments, queue=queue, order_uri=order_uri)
+        return job.model_copy(
+            update={
+                "resource_requirements": WORKER_RESOURCES,
+                "tags": self._tags(),
+                "fallback_queue": self._options.fallback_job_queue_name,
+            }
         )
 
     def _user(self) -> JobDefinition:
@@ -197,16 +193,8 @@ class _Demand:
     def _worker(self) -> JobDefinition:
         """The same volumes, every one of them writable: the worker fills the shared one."""
         create = self._response.setup_configs.batch_create_request
-        volumes = tuple(create.volumes)
-        digest = hashlib.sha256(json.dumps(volumes, sort_keys=True).encode()).hexdigest()
-        return JobDefinition(
-            name=f"{self._site.prefix}-worker-{digest[:12]}",
-            image=self._site.worker_image,
-            command=(WORKER, "--help"),
-            mount_points=tuple({**mount, "readOnly": False} for mount in create.mount_points),
-            volumes=volumes,
-            resource_requirements=WORKER_RESOURCES,
-        )
+        volumes, mount_points = tuple(create.volumes), tuple(create.mount_points)
+        return worker_definition(self._site, volumes, mount_points, WORKER_RESOURCES)
 
     def _paths_to_remove(self) -> tuple[str, ...]:
         """What the request's own switches name, or, where ``options.cleanup`` speaks, all."""
@@ -217,13 +205,6 @@ class _Demand:
 
     def _tags(self) -> dict[str, str]:
         return {**self._site.default_tags, **(self._demand.execution_metadata.tags or {})}
-
-
-def _divisible(job: JobAction) -> JobAction:
-    """What is too much for the one job is done in batches, by the verb beside its own."""
-    verb = str(job.command[1]) if job.command else ""
-    batch = job.model_copy(update={"command": (WORKER, f"{verb}-batch")})
-    return job.model_copy(update={"fan_out": batch})
 
 
 def _requirements(create: CreateDefinitionAndPrepareArgsRequest) -> tuple[dict[str, str], ...]:

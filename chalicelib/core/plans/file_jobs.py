@@ -9,9 +9,7 @@ array does them (``lifecycle/outcomes.py``). The answer is the result of the las
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import Any, Final
+from typing import Final
 
 from chalicelib.core.data_sync.requests import PrepareBatchDataSyncRequest
 from chalicelib.core.errors import InvalidRequest
@@ -21,22 +19,20 @@ from chalicelib.core.file_requests import (
     FileSubmission,
     file_systems_of,
 )
-from chalicelib.core.options import check_options
-from chalicelib.core.plans.plan import (
-    DefineJobs,
-    JobAction,
-    JobDefinition,
-    Plan,
-    PutDocuments,
-    StagePlan,
+from chalicelib.core.plans.one_job import (
+    OneJob,
+    home_of,
+    plan_one_job,
+    worker_action,
+    worker_definition,
 )
+from chalicelib.core.plans.plan import JobAction, JobDefinition, Plan
+from chalicelib.core.plans.workers import Rows, divisible
 from chalicelib.core.site import FileSystems, Site
 from chalicelib.core.worker_documents import HandlerOrder, SyncOrder
 
-WORKER: Final = "falsework-worker"
-SMALL: Final = ({"type": "MEMORY", "value": "1024"}, {"type": "VCPU", "value": "1"})
 LARGE: Final = ({"type": "MEMORY", "value": "4096"}, {"type": "VCPU", "value": "2"})
-"""Sections 4.3 and 4.4 of the Step Functions constructs' specification."""
+"""Section 4.4 of the Step Functions constructs' specification."""
 MOUNTS: Final = "/opt/falsework"
 """Below it a worker's container sees each file system, under its id."""
 SYNC_STAGE: Final = "sync"
@@ -46,37 +42,21 @@ def plan_file_job(  # noqa: PLR0913, PLR0917 -- all that a plan is made of
     submission: FileSubmission, run_id: str, uid: str, site: Site, efs: FileSystems, queue: str
 ) -> Plan:
     """Return the plan. Raises InvalidRequest for a file system that is not there."""
-    home = f"s3://{site.scratch_bucket}/runs/{run_id}/{uid}/"
+    home = home_of(run_id, uid, site)
     stage = SYNC_STAGE if submission.kind == SYNC else KINDS[submission.kind].stage
-    names = ("orders", "define-jobs", stage)
-    check_options(submission.options, names, ())
     mounts = _mounts(submission, site, efs)
-    action = _action(submission, site, home, mounts, queue)
-    order = _order(submission, site, home)
-    actions = (
-        PutDocuments(
-            documents={f"{home}order.json": order}, result={"order": f"{home}order.json"}
+    return plan_one_job(
+        OneJob(
+            stage=stage,
+            home=home,
+            order=_order(submission, site, home),
+            definition=_definition(site, mounts),
+            action=_action(submission, site, home, mounts, queue),
+            request=submission.document(),
+            digest=submission.digest(),
+            options=submission.options,
         ),
-        DefineJobs(definitions={"worker": _definition(site, mounts)}),
-        action,
-    )
-    return Plan(
-        stages=tuple(
-            StagePlan(
-                name=name,
-                action=each,
-                after=names[:number][-1:],
-                timeout_seconds=submission.options.stage_timeout(name),
-            )
-            for number, (name, each) in enumerate(zip(names, actions, strict=True))
-        ),
-        request=submission.document(),
-        request_digest=submission.digest(),
-        results_prefix=f"{home}outcomes/",
-        job_name_prefix=site.prefix,
-        submit_grace_seconds=site.submit_grace_seconds,
-        check_seconds=site.check_seconds,
-        **submission.options.limits(),
+        site,
     )
 
 
@@ -94,24 +74,14 @@ def _action(
     submission: FileSubmission, site: Site, home: str, mounts: dict[str, str], queue: str
 ) -> JobAction:
     is_sync = submission.kind == SYNC
-    action = JobAction(
-        definition="worker",
-        queue=queue,
-        command=(WORKER, "sync" if is_sync else "handle"),
-        environment={
-            **site.worker_environment,
-            **_told_of(mounts),
-            "FALSEWORK_REQUEST_URI": f"{home}order.json",
-        },
-        resource_requirements=SMALL,
-        is_worker=True,
-        tags=site.default_tags,
-        fallback_queue=submission.options.fallback_job_queue_name,
+    action = worker_action("sync" if is_sync else "handle", home, queue, site)
+    action = action.model_copy(
+        update={
+            "environment": {**action.environment, **_told_of(mounts)},
+            "fallback_queue": submission.options.fallback_job_queue_name,
+        }
     )
-    if not is_sync:
-        return action
-    batch = {"command": (WORKER, "sync-batch"), "resource_requirements": LARGE}
-    return action.model_copy(update={"fan_out": action.model_copy(update=batch)})
+    return divisible(action, LARGE) if is_sync else action
 
 
 def _mounts(submission: FileSubmission, site: Site, efs: FileSystems) -> dict[str, str]:
@@ -139,7 +109,7 @@ def _told_of(mounts: dict[str, str]) -> dict[str, str]:
 
 def _definition(site: Site, mounts: dict[str, str]) -> JobDefinition:
     needed = {each: path for each, path in mounts.items() if each not in site.worker_mounts}
-    volumes: tuple[dict[str, Any], ...] = tuple(
+    volumes: Rows = tuple(
         {
             "name": each,
             "efsVolumeConfiguration": {
@@ -150,15 +120,7 @@ def _definition(site: Site, mounts: dict[str, str]) -> JobDefinition:
         }
         for each in needed
     )
-    digest = hashlib.sha256(json.dumps(volumes, sort_keys=True).encode()).hexdigest()
-    return JobDefinition(
-        name=f"{site.prefix}-worker-{digest[:12]}",
-        image=site.worker_image,
-        command=(WORKER, "--help"),
-        mount_points=tuple(
-            {"readOnly": False, "containerPath": path, "sourceVolume": each}
-            for each, path in needed.items()
-        ),
-        volumes=volumes,
-        resource_requirements=SMALL,
+    mount_points = tuple(
+        {"containerPath": path, "sourceVolume": each} for each, path in needed.items()
     )
+    return worker_definition(site, volumes, mount_points)

@@ -5,8 +5,9 @@ engine that has only the saved run can perform it, tomorrow, on another machine:
 
     NoAction     nothing to do: the stage completes at once and costs nothing
     a call       one short step inside the Lambda: PutDocuments, DefineJobs, WriteFile, WorkCall,
-                 and those of ``function_actions.py``
+                 those of ``function_actions.py`` and ``run_actions.py``
     JobAction    one Batch job (or local subprocess)
+    RunsAction   other runs, which this one starts and waits for
 
 A stage that ``is_closing`` takes down what the others put up. It does not decide how the run
 ends; it runs after that is decided, if the clean-up policy says so.
@@ -22,6 +23,7 @@ from pydantic import Field, JsonValue
 
 from chalicelib.core.noun import Noun
 from chalicelib.core.plans.function_actions import DeregisterJobs, InvokeFunction, ReadObject
+from chalicelib.core.plans.run_actions import Choose, Chosen, MakeValue, RunsAction
 from chalicelib.core.states.retries import RetryRow
 from chalicelib.core.work.leases import Lease
 
@@ -112,9 +114,17 @@ class JobAction(Noun):
 
 
 Call = (
-    PutDocuments | DefineJobs | WriteFile | WorkCall | ReadObject | InvokeFunction | DeregisterJobs
+    PutDocuments
+    | DefineJobs
+    | WriteFile
+    | WorkCall
+    | ReadObject
+    | InvokeFunction
+    | DeregisterJobs
+    | Choose
+    | MakeValue
 )
-Action = Annotated[NoAction | Call | JobAction, Field(discriminator="action")]
+Action = Annotated[NoAction | Call | JobAction | RunsAction, Field(discriminator="action")]
 
 
 class CleanUpPolicy(StrEnum):
@@ -141,6 +151,10 @@ class StagePlan(Noun):
     """Names of the stages that must be COMPLETE first."""
     action: Action
     is_closing: bool = False
+    closes_on: Literal["success", "error"] | None = None
+    """Of a closing stage that the clean-up policy has no say in: after which end it runs."""
+    when: Chosen | None = None
+    """Else it is COMPLETE at once, without a result."""
     timeout_seconds: int | None = Field(default=None, ge=1)
     """How long one attempt may work, from the start of its job; None: as long as the run may."""
     has_files: bool = False
@@ -167,6 +181,8 @@ class Plan(Noun):
     queue_wait_timeout_seconds: int | None = Field(default=None, ge=1)
     """How long a job may wait for a host; None: as long as the run may last."""
     clean_up: CleanUpPolicy = CleanUpPolicy.ON_SUCCESS
+    parent: str | None = None
+    """The run that started this one and waits for its end."""
     outputs_from: str | None = None
     """The stage whose result's ``outputs`` become the run's."""
     results_prefix: str = ""

@@ -28,7 +28,7 @@ from chalicelib.core.plans.plan import (
     WorkCall,
 )
 from chalicelib.core.site import Site
-from chalicelib.core.work.leases import Lease, lease_name
+from chalicelib.core.work.leases import Lease, lease_name, mark_of
 from chalicelib.core.work.model import Work
 from chalicelib.core.work.sites import WorkSite
 
@@ -63,7 +63,7 @@ def _lease(work: Work, place: WorkSite, site: Site, uid: str, at: datetime) -> L
         run_id=run_id,
         work_id=work.id or "",
         attempt=attempt,
-        start=at.timestamp(),
+        start=mark_of(at),
         seconds=_seconds(work, place) + REPORT_SECONDS,
         home=home,
         files=f"{place.files}{run_id}/" if place.files else f"{home}files/",

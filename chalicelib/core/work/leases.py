@@ -2,17 +2,19 @@
 
 ::
 
-    queued, attempt n - 1 ──taken──▶ running, attempt n, start = the lease's ──ended──▶ success
-             └───────── ended: it never was taken, and never will be ───────────────▶ failure
+    queued, attempt n - 1 ──leased──▶ running, attempt n, start = the lease's ──reported──▶ success
+             └────────── given up: no run will ever take it ───────────────────────────▶ failure
 
 A run is made *before* its work is taken, under an id that attempt and work decide, so that there
-is never more than one of an attempt. ``start`` is the lease's mark: whoever withdraws the same
-work at the same attempt writes another one. Whatever was done before, doing it again changes
-nothing; a work that somebody else has changed meanwhile is left as it is.
+is never more than one of an attempt. ``start`` is the lease's mark: it lies between two
+microseconds, and whoever withdraws the same work at the same attempt writes a whole one. Whatever
+was done before, doing it again changes nothing; a work that somebody else has changed meanwhile is
+left as it is.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import Field, FiniteFloat
@@ -28,7 +30,7 @@ class Lease(Noun):
     work_id: str
     attempt: int = Field(ge=1)
     start: FiniteFloat
-    """Seconds since 1970: when the run was made."""
+    """Seconds since 1970: when the run was made; see ``mark_of``."""
     seconds: int
     """After that long nobody will report any more, and the attempt expires like any other."""
     home: str
@@ -82,6 +84,15 @@ class PushedWork(Work):
         return None if usual is None else max(usual, self.lease_ends_at)
 
 
+def mark_of(at: datetime) -> float:
+    """Return the start of a lease of that moment: half a microsecond past it.
+
+    Withdrawals start at whole ones, and until the year 2106 a double tells the two apart. A clock
+    alone does not: the simulator had a client withdraw in the very microsecond of a run's making.
+    """
+    return at.timestamp() + 0.5e-6
+
+
 def lease_name(work_id: str, attempt: int) -> str:
     """Return the name of an attempt; the id of its run, too."""
     return f"work-{work_id}-{attempt}"
@@ -89,7 +100,7 @@ def lease_name(work_id: str, attempt: int) -> str:
 
 def leased(work: Work, lease: Lease) -> PushedWork | None:
     """Return the work as its run takes it; None unless it is queued for this attempt."""
-    if not _is_waiting_for(work, lease):
+    if (work.status, work.attempt) != (WorkStatus.QUEUED, lease.attempt - 1):
         return None
     return PushedWork(
         **{
@@ -111,7 +122,7 @@ def holds(work: Work, lease: Lease) -> bool:
 
 def reported(work: Work, lease: Lease, ending: Ending) -> Work | None:
     """Return the work as the attempt left it; None where it is not this lease's any more."""
-    if not holds(work, lease) and not _is_waiting_for(work, lease):
+    if not holds(work, lease):
         return None
     told = {
         name: getattr(ending, name)
@@ -119,7 +130,7 @@ def reported(work: Work, lease: Lease, ending: Ending) -> Work | None:
         if name in ("status", "stop") or getattr(ending, name) is not None
     }
     start = lease.start if ending.start is None else ending.start
-    return work.model_copy(update={**told, "attempt": lease.attempt, "start": start})
+    return work.model_copy(update={**told, "start": start})
 
 
 def failed(message: str, stop: float) -> Ending:
@@ -131,7 +142,3 @@ def given_up(work: Work, message: str, at: float) -> Work:
     """Return the queued work after an attempt that never could begin."""
     told = {"status": WorkStatus.FAILURE, "results": {"error": message}}
     return work.model_copy(update={**told, "attempt": work.attempt + 1, "start": at, "stop": at})
-
-
-def _is_waiting_for(work: Work, lease: Lease) -> bool:
-    return work.status is WorkStatus.QUEUED and work.attempt == lease.attempt - 1

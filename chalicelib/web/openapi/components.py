@@ -10,7 +10,8 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator
-from typing import Any, Final
+from itertools import pairwise
+from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
@@ -19,6 +20,15 @@ from pydantic_core import core_schema
 from chalicelib.core.demand.wire import Wire
 
 _PLACE: Final = "#/components/schemas/{model}"
+
+
+class Parameter(NamedTuple):
+    """A part of a query."""
+
+    name: str
+    words: str
+    schema: dict[str, Any]
+    is_required: bool
 
 
 class Components:
@@ -36,6 +46,13 @@ class Components:
         """Return the schema of what we send. Wire models leave out what is null."""
         is_wire = isinstance(of, type) and issubclass(of, Wire)
         return self._add(of, "validation" if is_wire else "serialization")
+
+    def fields(self, model: type[BaseModel]) -> Iterator[Parameter]:
+        """Yield the fields of a query's model."""
+        words = dict(_field_words(model))
+        for name, field in model.model_fields.items():
+            schema = self.body(Annotated[field.annotation, field])
+            yield Parameter(name, words.get(name, ""), schema, field.is_required())
 
     def schemas(self) -> dict[str, Any]:
         """Return the components, and fill in what was returned before."""
@@ -87,7 +104,7 @@ def _words(model: type) -> Iterator[tuple[str, str]]:
         return
     (found,) = ast.parse(source).body
     body = found.body if isinstance(found, ast.ClassDef) else []
-    for field, below in zip(body, body[1:], strict=False):
+    for field, below in pairwise(body):
         match field, below:
             case (
                 ast.AnnAssign(target=ast.Name(id=name)),

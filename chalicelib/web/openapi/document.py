@@ -12,7 +12,7 @@ from chalice.app import Chalice
 from chalicelib.version import VERSION
 from chalicelib.web.openapi import refusals
 from chalicelib.web.openapi.components import Components
-from chalicelib.web.openapi.operations import Place, operation
+from chalicelib.web.openapi.operations import SIGNED_SCHEME, Place, operation
 
 _ABOUT: Final = """Container jobs on AWS Batch, or on one machine: from a request to its outputs.
 
@@ -34,6 +34,13 @@ _SCHEMES: Final = {
         "name": "api_key",
         "description": "The same token, as flowserv's clients send it.",
     },
+    SIGNED_SCHEME: {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "x-amazon-apigateway-authtype": "awsSigv4",
+        "description": "A signature of AWS (Signature Version 4, service `execute-api`).",
+    },
 }
 
 
@@ -44,12 +51,12 @@ def document(app: Chalice) -> dict[str, Any]:
     It names no server: that depends on how it was asked for.
     """
     components = Components()
-    places = sorted(_places(app), key=lambda place: place.path)
+    places = list(_places(app))
     paths: dict[str, Any] = {}
-    for place in places:
+    for place in sorted(places, key=lambda place: place.path):
         paths.setdefault(place.path, {})[place.method.lower()] = operation(place, components)
     responses = refusals.responses(components.answer)
-    return _in_markdown(
+    whole: dict[str, Any] = _in_markdown(
         {
             "openapi": "3.1.0",
             "info": {"title": "Falsework", "version": VERSION, "description": _ABOUT},
@@ -62,6 +69,7 @@ def document(app: Chalice) -> dict[str, Any]:
             },
         }
     )
+    return whole
 
 
 def _places(app: Chalice) -> Iterator[Place]:
@@ -71,9 +79,10 @@ def _places(app: Chalice) -> Iterator[Place]:
 
 
 def _tags(places: list[Place]) -> Iterator[dict[str, str]]:
-    """A tag is a module of routes; what it is for is the first line of its docstring."""
+    """A tag is a module of routes, in the application's order; its docstring's first line tells
+    what it is for."""
     modules = {place.tag: place.entry.view_function.__module__ for place in places}
-    for tag, module in sorted(modules.items()):
+    for tag, module in modules.items():
         words = (sys.modules[module].__doc__ or "").partition("\n")[0]
         yield {"name": tag, "description": words}
 

@@ -11,13 +11,18 @@ from chalice.app import RouteEntry
 from pydantic import BaseModel
 
 from chalicelib.core.errors import Misconfigured
+from chalicelib.core.idempotency import HEADER
 from chalicelib.core.principals import Scope
+from chalicelib.web.api import SIGNED
 from chalicelib.web.asked import scope_of
 from chalicelib.web.described import JSON, Answer, Described, description_of
 from chalicelib.web.openapi import headers, refusals
 from chalicelib.web.openapi.components import Components
+from chalicelib.web.problems import takes_key
 
 SCHEMES: Final = ("bearer", "x-access-token", "api_key")
+SIGNED_SCHEME: Final = "aws-sigv4"
+_OPEN: Final = "Needs no token."
 _PART: Final = re.compile(r"\{(\w+)\}")
 _MEANINGS: Final = {
     200: "It is done.",
@@ -47,7 +52,17 @@ class Place(NamedTuple):
     @property
     def scope(self) -> Scope | None:
         """What a token needs; None: nobody needs one."""
-        return scope_of(self.entry.view_function)
+        return scope_of(self.entry.view_function, self.method)
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether it looks at an Idempotency-Key."""
+        return takes_key(self.entry.view_function)
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether API Gateway takes an AWS signature for it, in the place of a token."""
+        return (self.path, self.method) in SIGNED
 
     @property
     def described(self) -> Described:
@@ -87,14 +102,17 @@ def _operation_id(place: Place) -> str:
 def _words(place: Place) -> tuple[str, str]:
     text = inspect.getdoc(place.entry.view_function) or ""
     summary, _, rest = text.partition("\n\n")
-    needed = f"Needs a token with the scope `{place.scope}`." if place.scope else "Needs no token."
+    needed = f"Needs a token with the scope `{place.scope}`." if place.scope else _OPEN
+    if place.is_signed:
+        needed += " Behind API Gateway it takes an AWS signature instead, and no token."
     return " ".join(summary.split()), "\n\n".join(filter(None, (rest, needed)))
 
 
 def _security(place: Place) -> list[dict[str, list[str]]]:
     if place.scope is None:
         return []
-    return [{scheme: [place.scope.value]} for scheme in SCHEMES]
+    shown = [{scheme: [place.scope.value]} for scheme in SCHEMES]
+    return [{SIGNED_SCHEME: []}, *shown] if place.is_signed else shown
 
 
 def _parameters(
@@ -104,7 +122,8 @@ def _parameters(
         schema = components.body(route.paths.get(name, str))
         yield {"name": name, "in": "path", "required": True, "schema": schema}
     yield from _query(route.query, components)
-    for name in route.headers:
+    keyed = (HEADER,) if place.takes_key else ()
+    for name in (*route.headers, *keyed):
         yield headers.parameter(name)
 
 
@@ -131,7 +150,10 @@ def _responses(place: Place, route: Described, components: Components) -> dict[s
         str(status): _response(status, answers, components)
         for status, answers in route.answers.items()
     }
-    for status in sorted(refusals.refusals_of(place.path, place.scope, route)):
+    refused = refusals.refusals_of(place.path, place.scope, route)
+    if place.takes_key and not place.path.startswith(refusals.FLOWSERV):
+        refused |= {409, 422}
+    for status in sorted(refused):
         found.setdefault(str(status), refusals.reference(status, place.path))
     return dict(sorted(found.items()))
 
@@ -143,7 +165,12 @@ def _response(status: int, answers: tuple[Answer, ...], components: Components) 
         for answer in answers
         if answer.media_type is not None
     }  # fmt: skip
-    named = {name: headers.header(name) for answer in answers for name in answer.headers}
+    always = set(answers[0].headers).intersection(*(answer.headers for answer in answers))
+    named = {
+        name: headers.header(name, is_required=name in always)
+        for answer in answers
+        for name in answer.headers
+    }
     return {
         "description": _MEANINGS[status],
         **({"headers": named} if named else {}),

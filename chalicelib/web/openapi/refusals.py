@@ -1,7 +1,7 @@
 """What any route may answer besides its own: who has no token, what is too large, what fails.
 
-The paths below ``/flowserv`` say their own refusals in flowserv's form, and with its statuses; what
-is refused before a route is reached is a problem document there too.
+The paths below ``/flowserv`` say their own refusals in flowserv's form, and with its statuses;
+what is refused before a route is reached is a problem document there too.
 """
 
 from __future__ import annotations

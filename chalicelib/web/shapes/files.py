@@ -35,7 +35,7 @@ class RunResults(Shape):
     results: Values
 
 
-class RankedRun(Shape):
+class RunInRanking(Shape):
     """A run with its results."""
 
     run: str
@@ -48,4 +48,4 @@ class Ranking(Shape):
 
     schema_: ResultSchema = Field(alias="schema")
     """How results are read, and by what they are ranked."""
-    ranking: tuple[RankedRun, ...]
+    ranking: tuple[RunInRanking, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AwareDatetime, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
 
 from chalicelib.core.run import RunState
 from chalicelib.web.shapes.shape import Shape
@@ -38,14 +38,22 @@ class ListedFile(Shape):
 
     id: str
     name: str
-    """Its key."""
+    """Its key, unless the workflow's declaration of the output has another."""
+    title: str = ""
+    caption: str = ""
+    widget: str = ""
+    format: JsonValue = None
+    """These four only where the workflow declares them."""
 
 
 class _Run(ListedRun):
     workflowId: str  # noqa: N815 -- the wire's name
-    """The run's kind."""
-    groupId: str  # noqa: N815 -- the wire's name
+    """The workflow that it was created from, or else the run's kind."""
+    groupId: str = ""  # noqa: N815 -- the wire's name
+    """Not there for a post-processing run."""
     arguments: tuple[Argument, ...]
+    parameters: tuple[dict[str, JsonValue], ...] = ()
+    """The workflow's declarations; only there for a run that was created from it."""
 
 
 class PendingRun(_Run):
@@ -80,6 +88,33 @@ class UnsuccessfulRun(_Run):
 
 
 FlowservRun = PendingRun | ActiveRun | SuccessfulRun | UnsuccessfulRun
+
+
+class LeaderboardColumn(Shape):
+    """One value that runs are compared by."""
+
+    name: str
+    label: str
+    dtype: Literal["float", "int", "string"]
+
+
+class RankedRun(Shape):
+    """The best run of a group."""
+
+    run: dict[str, JsonValue]
+    """``id`` and ``createdAt``."""
+    group: dict[str, str]
+    """``id``."""
+    results: tuple[Argument, ...]
+
+
+class Leaderboard(Shape):
+    """A workflow's ranking, best first."""
+
+    schema_: tuple[LeaderboardColumn, ...] = Field(alias="schema")
+    ranking: tuple[RankedRun, ...]
+    postproc: FlowservRun | None = None
+    """The current post-processing run; only there if there is one."""
 
 
 class FlowservError(Shape):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, JsonValue
 
+from chalicelib.core.audit import AuditEntry
 from chalicelib.core.run import RunError, RunState, StageState
+from chalicelib.web.described import Answer
 from chalicelib.web.shapes.shape import Shape
 
 
@@ -59,6 +61,13 @@ class Explanation(Shape):
     """Sentences, the most important first."""
 
 
+class AuditPage(Shape):
+    """Who asked what of a run, the oldest first."""
+
+    entries: tuple[AuditEntry, ...]
+    next_cursor: str | None
+
+
 class Findings(Shape):
     """What a submission would do, in sentences."""
 
@@ -81,3 +90,10 @@ class Health(Shape):
     status: Literal["ok"]
     version: str
     home: Literal["aws", "embedded"]
+
+
+SUBMITTED: Final[dict[int, Any]] = {
+    202: Answer(RunView, headers=("Location",)),
+    200: Answer(RunView, headers=("Location", "Link")),
+}
+"""Of what starts a run: 200 for one that has ended already, which only a resume moves."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from chalicelib.web.shapes.shape import Shape
 Works = list[Work]
 Filter = dict[str, Any]
 """A filter in the language of ``core/work/filters.py``."""
+Days = Annotated[float, Field(ge=0)]
 Shown = list[dict[str, Any]]
 """Works, or the fields of them that the projection keeps."""
 

@@ -19,7 +19,8 @@ from chalicelib.carriers import Carrier, Transfer
 from chalicelib.core.data_sync.plan import in_the_way
 from chalicelib.core.errors import InvalidRequest, NotFound, Refused
 from chalicelib.worker.problems import problems_of
-from chalicelib.worker.removal import remove_files
+from chalicelib.worker.removal import remove_empty, remove_files
+from chalicelib.worker.sync.leavings import DOWNLOAD, forget_downloads
 from chalicelib.worker.sync.local_copy import copy_files
 from chalicelib.worker.sync.locations import LocalPlace, leads_out
 from chalicelib.worker.sync.planning import Planned
@@ -42,15 +43,27 @@ def carry_here(
     ``make_folder`` makes a folder with those above it, each of them within the bound.
     """
     plan, root = planned.plan, Path(planned.plan.destination)
-    first = in_the_way(plan)
     arrivals = _Arrivals(planned, started_at, progress, make_folder)
     with _mendable():
-        if first:
-            remove_files(root, Path(), sorted(first))
+        first = make_way(planned)
         if plan.is_folder:
             arrivals.make_folder(str(root))
         _bring(planned, carrier, arrivals, progress)
         remove_files(root, Path(), (name for name in plan.deleted if name not in first))
+
+
+def make_way(planned: Planned) -> frozenset[str]:
+    """Delete what is in the way of what is copied, if the request deletes; return its names.
+
+    Folders without files go too: a sync that was killed here has left them.
+    """
+    if not planned.deletes:
+        return frozenset()
+    root, first = Path(planned.plan.destination), in_the_way(planned.plan)
+    remove_files(root, Path(), sorted(first))
+    for file in planned.plan.copied:
+        remove_empty(root, Path(file.name))
+    return first
 
 
 def _bring(planned: Planned, carrier: Carrier, arrivals: _Arrivals, progress: Progress) -> None:
@@ -141,16 +154,20 @@ def _temporary(planned: Planned) -> Iterator[Path | None]:
     if parent is not None:
         parent.mkdir(parents=True, exist_ok=True)
     if parent is None or parent.stat().st_dev != folder.stat().st_dev:
-        parent = _top(folder)
-    with tempfile.TemporaryDirectory(prefix=".falsework-", dir=parent) as name:
+        place = planned.destination
+        parent = _top(folder, place.bound if isinstance(place, LocalPlace) else None)
+    forget_downloads(parent)
+    with tempfile.TemporaryDirectory(prefix=DOWNLOAD, dir=parent) as name:
         yield Path(name)
 
 
-def _top(folder: Path) -> Path:
+def _top(folder: Path, bound: Path | None) -> Path:
     device = folder.stat().st_dev
     top = folder
     for above in folder.parents:
         if above.stat().st_dev != device or not os.access(above, os.W_OK):
+            break
+        if bound is not None and not above.is_relative_to(bound):
             break
         top = above
     return top

@@ -15,7 +15,7 @@ from chalicelib.core.data_sync.batch_requests import (
 )
 from chalicelib.core.data_sync.batching import batches_of, payload_uri, whole
 from chalicelib.core.data_sync.filters import PathFilter
-from chalicelib.core.data_sync.partition import partition
+from chalicelib.core.data_sync.partition import Node, partition
 from chalicelib.core.data_sync.plan import Tally
 from chalicelib.core.data_sync.requests import DataSyncRequest, PrepareBatchDataSyncRequest
 from chalicelib.core.errors import FalseworkError, InvalidRequest
@@ -69,7 +69,8 @@ def prepare_batches(
     request: PrepareBatchDataSyncRequest, data_sync: DataSync
 ) -> PrepareBatchDataSyncResponse:
     """Cut a sync into batches; with a payload path, their requests are stored there."""
-    response = _cut(request, data_sync)
+    batches = cut_up(request, data_sync)
+    response = whole(request) if batches is None else batches_of(request, batches)
     stored = []
     for index, batch in enumerate(response.requests):
         uri = payload_uri(request, index)
@@ -82,26 +83,26 @@ def prepare_batches(
     return PrepareBatchDataSyncResponse(requests=tuple(stored))
 
 
-def _cut(
-    request: PrepareBatchDataSyncRequest, data_sync: DataSync
-) -> PrepareBatchDataSyncResponse:
+def cut_up(request: PrepareBatchDataSyncRequest, data_sync: DataSync) -> list[list[Node]] | None:
+    """Return the pieces of the source, batch by batch; None where nothing is there to be cut.
+
+    Raises InvalidRequest for a filter that leaves nothing, unless that may be.
+    """
     source = data_sync.locations.find(request.source_path)
     check_filters(request, source, data_sync.locations.find(request.destination_path))
     path_filter = PathFilter.of(request.filter_config, request.source_path, request.filter_root)
     found = find_source(source, data_sync.carrier, path_filter)
     if found is None:
-        return whole(request)
+        return None
     kept = KeptFiles(found, path_filter)
     batches = partition(kept, request.batch_size_bytes_limit or BATCH_BYTES)
-    if batches:
-        return batches_of(request, batches)
-    if kept.left_out and request.fail_if_missing:
+    if not batches and kept.left_out and request.fail_if_missing:
         raise InvalidRequest(
             f"the filter leaves out all {kept.left_out} files of {request.source_path!r}",
             field="filter_config",
             mend="check the patterns: they match the whole path relative to filter_root",
         )
-    return PrepareBatchDataSyncResponse() if kept.left_out else whole(request)
+    return batches if batches or kept.left_out else None
 
 
 class KeptFiles:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from chalicelib.worker.removal import remove
 from chalicelib.worker.sync.local_tree import files_of
 
 STALE_SECONDS: Final = 3600.0
@@ -24,6 +25,9 @@ TOMBSTONE: Final = ".falsework-moved-"
 
 MOVED: Final = ".falsework-moved.json"
 """The object in a source that says: everything older than this is copied and may go."""
+
+DOWNLOAD: Final = ".falsework-download-"
+"""What the name of a temporary folder begins with that one object is downloaded into."""
 
 SHARED_NOTES: Final = ".falsework-shared"
 """The folder in which notes lie on the inputs beside it (``worker/shared_notes``)."""
@@ -41,6 +45,15 @@ def is_leaving(name: str) -> bool:
 def is_note(name: str) -> bool:
     """Tell whether a file of this path lies among the notes on shared inputs."""
     return SHARED_NOTES in name and SHARED_NOTES in name.split("/")
+
+
+def forget_downloads(folder: Path) -> None:
+    """Remove what killed downloads have left in temporary folders here."""
+    oldest = time.time() - STALE_SECONDS
+    for left in folder.glob(f"{DOWNLOAD}*"):
+        with suppress(FileNotFoundError):
+            if max(each.lstat().st_mtime for each in (left, *left.iterdir())) < oldest:
+                remove(folder, Path(left.name))
 
 
 def settle(path: Path, at: float, *, is_locked: bool) -> None:

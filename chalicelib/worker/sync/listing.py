@@ -12,12 +12,14 @@ import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
 from chalicelib.carriers import Carrier, Entry
 from chalicelib.core.data_sync.destinations import folder_uri, name_below
 from chalicelib.core.data_sync.filters import PathFilter
 from chalicelib.core.data_sync.manifest import is_manifest
+from chalicelib.core.data_sync.obstacles import obstacle
 from chalicelib.core.data_sync.plan import Listed
 from chalicelib.core.data_sync.selection import FileState
 from chalicelib.core.errors import InvalidRequest
@@ -141,7 +143,7 @@ def _local(place: LocalPlace, path_filter: PathFilter) -> Source | None:
         def is_left_out(name: str, is_folder: bool) -> bool:
             return path_filter.excludes(name) if is_folder else not path_filter.keeps(name)
 
-        found = content_of(root, place.bound or root, is_left_out)
+        found = content_of(root, place.bound or root, is_left_out, place.hidden)
         return Source(str(root), is_folder=True, files=_contents(map(_local_state, found)))
     if not stat.S_ISREG(mode):
         raise InvalidRequest(
@@ -156,6 +158,7 @@ def _local(place: LocalPlace, path_filter: PathFilter) -> Source | None:
 
 def _files_there(place: LocalPlace, *, is_folder: bool) -> Iterator[Listed]:
     path = place.followed() if is_folder else place.path
+    _check_folder(path if is_folder else path.parent)
     if is_folder:
         if path.is_dir():
             yield from _contents(map(_local_state, files_of(path)))
@@ -170,6 +173,13 @@ def _files_there(place: LocalPlace, *, is_folder: bool) -> Iterator[Listed]:
         found = path.lstat()
         is_regular = stat.S_ISREG(found.st_mode)
         yield _local_state(LocalFile(path.name, found.st_size, found.st_mtime, is_regular))
+
+
+def _check_folder(path: Path) -> None:
+    """Raise InvalidRequest where the folder cannot be made, for a file is there or above it."""
+    nearest = next((each for each in (path, *path.parents) if os.path.lexists(each)), path)
+    if os.path.lexists(nearest) and not nearest.is_dir():
+        raise obstacle(str(nearest), is_file=True)
 
 
 def _local_state(file: LocalFile) -> Listed:

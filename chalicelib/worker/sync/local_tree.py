@@ -35,12 +35,15 @@ def files_of(folder: Path) -> Iterator[LocalFile]:
     return _Walk(None, _none).below(str(folder), "", ())
 
 
-def content_of(folder: Path, bound: Path, is_left_out: LeftOut) -> Iterator[LocalFile]:
+def content_of(
+    folder: Path, bound: Path, is_left_out: LeftOut, hidden: Path | None = None
+) -> Iterator[LocalFile]:
     """Yield the files of a source, those that are left out too, but for links.
 
-    Raises InvalidRequest for what plays a part and cannot be copied.
+    What is in the folder ``hidden`` is none of them. Raises InvalidRequest for what
+    plays a part and cannot be copied.
     """
-    return _Walk(bound, is_left_out).below(str(folder), "", (str(folder),))
+    return _Walk(bound, is_left_out, hidden).below(str(folder), "", (str(folder),))
 
 
 def _none(_name: str, _is_folder: bool) -> bool:
@@ -50,8 +53,11 @@ def _none(_name: str, _is_folder: bool) -> bool:
 class _Walk:
     """One walk; with a bound links are followed. Paths are plain text, for there may be many."""
 
-    def __init__(self, bound: Path | None, is_left_out: LeftOut) -> None:
+    def __init__(
+        self, bound: Path | None, is_left_out: LeftOut, hidden: Path | None = None
+    ) -> None:
         self._bound = bound
+        self._hidden = None if hidden is None else str(hidden)
         self._is_left_out = is_left_out
 
     def below(self, folder: str, prefix: str, above: tuple[str, ...]) -> Iterator[LocalFile]:
@@ -64,6 +70,8 @@ class _Walk:
                 if self._is_left_out(relative, is_folder):
                     continue
                 path = self._followed(path, relative, above)
+            if is_folder and path == self._hidden:
+                continue
             if is_folder:
                 circle = (*above, path) if is_source else ()
                 yield from self.below(path, f"{relative}/", circle)

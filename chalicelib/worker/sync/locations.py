@@ -3,6 +3,10 @@
 The bound is what no symbolic link may lead out of: the mount of an EFS path, the allowed root that
 holds a local one, or else the path itself. It also says where deleting has to stop: a whole
 bucket, a mount, an allowed root and what they are in are never emptied.
+
+An embedded home keeps its state, and its buckets, in a folder that may lie in the user's own. Of
+this folder only the file systems in it are data: the rest is neither a source's content nor
+anybody's destination, and nothing is deleted in it or around it.
 """
 
 from __future__ import annotations
@@ -49,6 +53,8 @@ class LocalPlace(NamedTuple):
     """Its folder without links; its own last part not looked at."""
     bound: Path | None
     """The mount or the allowed root around it, without links; None: there is none."""
+    hidden: Path | None = None
+    """A folder that is no content wherever it lies."""
 
     @property
     def is_folder(self) -> bool:
@@ -69,7 +75,14 @@ Place = ObjectPlace | LocalPlace
 class Locations:
     """What is mounted here, and where deleting is allowed."""
 
-    def __init__(self, volumes: Iterable[MountedVolume] = (), roots: Iterable[Path] = ()) -> None:
+    def __init__(
+        self,
+        volumes: Iterable[MountedVolume] = (),
+        roots: Iterable[Path] = (),
+        home: Path | None = None,
+    ) -> None:
+        """``home`` is an embedded home's folder."""
+        self._home = None if home is None else Path(os.path.realpath(home))
         self._volumes = tuple(volumes)
         self._roots = tuple(Path(os.path.realpath(root)) for root in roots)
         self._mounts = tuple(
@@ -102,15 +115,31 @@ class Locations:
         to a root, which is to be neither removed nor emptied.
         """
         what = "deleting in" if below else "removing"
+        mend = "name a folder below it" + (", or leave delete out" if below else "")
         if isinstance(place, ObjectPlace):
             if is_bucket_root(place.text):
-                raise _refused(f"{what} {place.text!r}, a whole bucket", place.text)
+                raise _refused(f"{what} {place.text!r}, a whole bucket", place.text, mend)
             return
         for path in {place.path, Path(os.path.realpath(place.path))}:
             if path.parent == path or any(path == root for root in self._all_roots(path)):
-                raise _refused(f"{what} {place.text!r}, a whole file system or root", place.text)
+                problem = f"{what} {place.text!r}, a whole file system or root"
+                raise _refused(problem, place.text, mend)
+            if self._home is not None and self._home.is_relative_to(path):
+                problem = f"{what} {place.text!r}, which holds Falsework's own folder {self._home}"
+                raise _refused(problem, place.text, mend)
+        self.check_may_write(place)
         if self._roots and place.bound is None:
-            raise _refused(f"{what} {place.text!r}, outside of the allowed roots", place.text)
+            shown = ", ".join(map(str, self._roots))
+            problem = f"{what} {place.text!r}, outside of the allowed roots"
+            raise _refused(problem, place.text, f"name a path in one of them: {shown}")
+
+    def check_may_write(self, place: Place) -> None:
+        """Raise InvalidRequest for what an embedded home keeps for itself."""
+        if self._home is None or isinstance(place, ObjectPlace) or place.bound in self._mounts:
+            return
+        if Path(os.path.realpath(place.path)).is_relative_to(self._home):
+            mend = "name an object, s3://bucket/key, or a path on a file system, fs-…:/path"
+            raise _refused(f"{place.text!r}, in Falsework's own folder,", place.text, mend)
 
     def _all_roots(self, path: Path) -> Iterable[Path]:
         """The roots, what they are in, and the path itself where something is mounted."""
@@ -148,7 +177,7 @@ class Locations:
         real = Path(os.path.realpath(path.parent)) / path.name
         around = [root for root in (*self._roots, *self._mounts) if real.is_relative_to(root)]
         bound = max(around, key=lambda root: len(root.parts), default=None)
-        return LocalPlace(text, real, bound)
+        return LocalPlace(text, real, bound, hidden=self._home)
 
 
 def leads_out(path: str, bound: Path) -> InvalidRequest:
@@ -171,7 +200,5 @@ def _root_of(volume: MountedVolume) -> str:
     return posixpath.normpath(f"/{volume.root.strip('/')}")
 
 
-def _refused(what: str, text: str) -> InvalidRequest:
-    return InvalidRequest(
-        f"{what} is refused", value=text, mend="name a folder below it, or leave delete out"
-    )
+def _refused(what: str, text: str, mend: str) -> InvalidRequest:
+    return InvalidRequest(f"{what} is refused", value=text, mend=mend)

@@ -57,6 +57,11 @@ class Planned(NamedTuple):
         """Whether the source goes when all is done."""
         return gives_up_source(self.request, self.source, self.destination)
 
+    @property
+    def deletes(self) -> bool:
+        """Whether what is at the destination and not in the source goes."""
+        return _deletes(self.request, self.source, self.destination, self.plan.is_folder)
+
 
 def gives_up_source(request: DataSyncRequest, source: Place, destination: Place) -> bool:
     """Tell whether the source is to go. An object never does for a copy on a file system."""
@@ -80,7 +85,8 @@ def plan_sync(
     if ends is None:
         return None
     gives_up = gives_up_source(request, ends.source, ends.destination)
-    deletes = _deletes(request, ends)
+    locations.check_may_write(ends.destination)
+    deletes = _deletes(request, ends.source, ends.destination, ends.found.is_folder)
     if deletes:
         locations.check_may_delete(ends.destination, below=True)
     if gives_up:
@@ -117,10 +123,10 @@ def _ends(
     return ends
 
 
-def _deletes(request: DataSyncRequest, ends: Ends) -> bool:
+def _deletes(request: DataSyncRequest, source: Place, destination: Place, is_folder: bool) -> bool:
     """Tell whether extra files at the destination go: never between folders of one machine."""
-    are_local = isinstance(ends.source, LocalPlace) and isinstance(ends.destination, LocalPlace)
-    return request.delete and ends.found.is_folder and not are_local
+    are_local = isinstance(source, LocalPlace) and isinstance(destination, LocalPlace)
+    return request.delete and is_folder and not are_local
 
 
 def _nothing_kept(request: DataSyncRequest, left_out: int) -> Planned | None:

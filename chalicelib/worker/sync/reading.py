@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from chalicelib.carriers import Carrier
 from chalicelib.core.data_sync.destinations import checked_key, checked_name, fit_for_folders
 from chalicelib.core.data_sync.filters import PathFilter
+from chalicelib.core.data_sync.obstacles import refuse_obstacles
 from chalicelib.core.data_sync.plan import (
     Judged,
     Listed,
@@ -53,6 +54,8 @@ class Reading:
             return holds_the_same(source, there, each, self._carrier)
 
         pairs = judged(self._kept(), self._there(), force=force, size_only=size_only)
+        if isinstance(ends.destination, LocalPlace) and ends.found.is_folder and not deletes:
+            pairs = refuse_obstacles(pairs, ends.destination_root)
         plan = self._sorted_out(settled(pairs, is_equal), empty, deletes=deletes)
         return plan._replace(left_out=self._left_out)
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from chalicelib.carriers import Carrier
 from chalicelib.core.data_sync.plan import SyncPlan, Tally
 from chalicelib.core.data_sync.requests import DataSyncRequest
-from chalicelib.worker.sync.arriving import carry_here
+from chalicelib.worker.sync.arriving import carry_here, make_way
 from chalicelib.worker.sync.departing import carry_there
 from chalicelib.worker.sync.leavings import settle
 from chalicelib.worker.sync.locations import LocalPlace, Locations, ObjectPlace
@@ -58,6 +58,16 @@ class DataSync:
         """Return what ``sync`` would do now; None for nothing at all. Changes nothing."""
         planned = plan_sync(request, self.locations, self.carrier)
         return planned.plan if planned else None
+
+    def make_way(self, request: DataSyncRequest) -> None:
+        """Delete at a destination of this machine what ``sync`` would before it copies.
+
+        Its batches delete nothing, and could not replace a file by a folder or the reverse.
+        """
+        with self._locked(request):
+            planned = plan_sync(request, self.locations, self.carrier) if request.delete else None
+            if planned is not None and planned.is_local:
+                make_way(planned)
 
     def sync(self, request: DataSyncRequest) -> SyncReport:
         """Carry out the request. Raises SourceMissing, InvalidRequest, Unavailable."""

@@ -7,8 +7,9 @@ import pytest
 from chalicelib.aws.expressions import BASE
 from chalicelib.aws.run_indexes import BY_CHECK_TIME, BY_DAY, BY_GROUP, BY_STATE
 from chalicelib.aws.table import Key, Table
+from infra.templates import read as template
 from tests.clouds.clients import client
-from tests.clouds.foundation import table_properties, template
+from tests.clouds.foundation import table_properties
 from tests.contract.openers import NOON
 
 

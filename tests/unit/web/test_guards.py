@@ -6,9 +6,9 @@ from email.message import Message
 
 import pytest
 
-from chalicelib.core.errors import Misconfigured
+from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
-from chalicelib.web.guards import is_loopback, loopback_address, refusal_of
+from chalicelib.web.guards import is_loopback, listening_address, refusal_of
 
 
 def _headers(*pairs):
@@ -44,11 +44,20 @@ def test_loopback_is_what_can_only_mean_this_machine(name, expected):
     assert is_loopback(name) is expected
 
 
-def test_serve_listens_on_loopback_only():
-    assert loopback_address("localhost") == "127.0.0.1"
-    assert loopback_address("::1") == "::1"
-    with pytest.raises(Misconfigured, match="no tokens"):
-        loopback_address("0.0.0.0")
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("localhost", "127.0.0.1"), ("::1", "::1"), ("[::1]", "::1"), ("0.0.0.0", "0.0.0.0"),
+     ("192.0.2.1", "192.0.2.1"), ("::", "::")],
+)  # fmt: skip
+def test_serve_listens_on_an_address(host, address):
+    assert listening_address(host) == address
+
+
+@pytest.mark.parametrize("host", ["example.org", "", "127.1", "localhost.", "127.0.0.1:80", "*"])
+def test_what_is_no_address_is_refused(host):
+    with pytest.raises(InvalidRequest) as caught:
+        listening_address(host)
+    assert (caught.value.field, caught.value.value) == ("host", host)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +81,9 @@ def test_serve_listens_on_loopback_only():
         pytest.param("/", [HOST, ("Origin", "https://evil.example")], 403, id="other-site"),
         pytest.param("/", [HOST, ("Origin", "null")], 403, id="null-origin"),
         pytest.param("/", [HOST, ("Origin", "")], 403, id="empty-origin"),
+        pytest.param("/", [HOST, ("X-Forwarded-For", "192.0.2.1")], 403, id="proxy"),
+        pytest.param("/", [HOST, ("forwarded", "for=192.0.2.1")], 403, id="forwarded"),
+        pytest.param("/", [HOST, ("Via", "1.1 proxy")], 403, id="via"),
         pytest.param("/", [HOST, ("Content-Length", "5")], None, id="length"),
         pytest.param("/", [HOST, ("Content-Length", "x")], 400, id="length-no-number"),
         pytest.param("/", [HOST, ("Content-Length", "-1")], 400, id="length-negative"),
@@ -90,4 +102,21 @@ def test_serve_listens_on_loopback_only():
 )  # fmt: skip
 def test_a_request_is_judged_by_its_head(target, headers, status):
     refusal = refusal_of(target, _headers(*headers))
+    assert (refusal and refusal.status) == status
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "status"),
+    [
+        pytest.param("/", [("Host", "falsework.example:8000")], None, id="any-name"),
+        pytest.param("/", [HOST, ("Origin", "https://other.example")], None, id="any-origin"),
+        pytest.param("/", [HOST, ("X-Forwarded-For", "192.0.2.1")], None, id="proxy"),
+        pytest.param("/", [], 400, id="no-host"),
+        pytest.param("/", [HOST, HOST], 400, id="two-hosts"),
+        pytest.param("http://evil.example/", [HOST], 400, id="absolute-target"),
+        pytest.param("/", [HOST, ("Transfer-Encoding", "chunked")], 411, id="chunked"),
+    ],
+)
+def test_where_everybody_needs_a_token_it_does_not_matter_who_sends(target, headers, status):
+    refusal = refusal_of(target, _headers(*headers), is_trusting=False)
     assert (refusal and refusal.status) == status

@@ -1,0 +1,96 @@
+"""How far the runs of a stage's attempt are: a document of its own, saved under its version.
+
+A run's id follows from the attempt and the index, so that everybody who tends them means the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from pydantic import AwareDatetime, Field
+
+from chalicelib.core.commands import TendRuns
+from chalicelib.core.errors import NotFound
+from chalicelib.core.noun import Noun
+from chalicelib.core.plans.run_actions import RunsAction
+from chalicelib.core.run import Run
+from chalicelib.ports import Ports
+
+RUN_ID_CHARACTERS: Final = 128
+_KEPT: Final = timedelta(days=400)
+"""Longer than a run may last: 365 days."""
+
+
+class Progress(Noun):
+    """How far an attempt's runs are."""
+
+    count: int
+    next: int = 0
+    """The first index that was never started."""
+    open: tuple[int, ...] = ()
+    """Started, or about to be, and not seen to have settled."""
+    failed: str | None = None
+    """What the first one that failed ended of."""
+    opened_at: AwareDatetime | None = None
+    """When somebody last set out to start those in ``open`` that are not there."""
+    version: int = Field(default=0, exclude=True)
+
+
+class Family(NamedTuple):
+    """The runs of one attempt."""
+
+    run: Run
+    command: TendRuns
+    action: RunsAction
+    ports: Ports
+
+    @property
+    def partition(self) -> str:
+        return f"children#{self.run.uid}"
+
+    @property
+    def key(self) -> str:
+        return f"{self.command.stage}#{self.command.generation}#{self.command.attempt}"
+
+    def child_id(self, index: int) -> str:
+        """Return the id of the run of that index; readable, and nobody else's."""
+        mark = hashlib.sha256(f"{self.run.uid}#{self.key}#{index}".encode()).hexdigest()[:10]
+        end = f".{self.command.stage[:40]}.{index}.{mark}"
+        return f"{self.run.id[: RUN_ID_CHARACTERS - len(end)]}{end}"
+
+
+def child_of(family: Family, index: int) -> Run | None:
+    """Return the run of that index; None where it is not there."""
+    try:
+        return family.ports.runs.load(family.child_id(index))
+    except NotFound:
+        return None
+
+
+def is_past(family: Family, progress: Progress, seconds: float) -> bool:
+    """Tell whether so many seconds are over since somebody set out to start runs."""
+    if progress.opened_at is None:
+        return True
+    return family.ports.clock() > progress.opened_at + timedelta(seconds=seconds)
+
+
+def load(family: Family, count: int) -> Progress:
+    """Return how far they are; ``count`` of them, if nobody has begun."""
+    found = family.ports.documents.load(family.partition, family.key)
+    if found is None:
+        return Progress(count=count)
+    return Progress.model_validate({**found.content, "version": found.version})
+
+
+def save(family: Family, progress: Progress) -> Progress:
+    """Save it. Raises StaleDocument where somebody else tends them at this moment."""
+    saved = family.ports.documents.save(
+        family.partition,
+        family.key,
+        progress.model_dump(mode="json"),
+        version=progress.version,
+        expires_at=family.ports.clock() + _KEPT,
+    )
+    return progress.model_copy(update={"version": saved.version})

@@ -1,0 +1,199 @@
+"""Tending the runs that a stage starts: each look starts some, or cancels, or finds all ended.
+
+::
+
+    stage's attempt ──▶ progress: {next, open, failed}, a document of its own
+                          │ 1. those in ``open`` are looked at, each by its id
+                          │ 2. an index enters ``open``, the document is saved, the run is started
+                          └ 3. nothing open, nothing to come: ChildrenEnded
+
+A run's id follows from the attempt and the index, and starting it again finds it again: who dies
+between 2's two steps has started nothing twice and forgotten nothing. Several may tend at once;
+the document's version lets one of them go on.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pydantic import JsonValue
+
+from chalicelib.child_progress import Family, Progress, child_of, is_past, load, save
+from chalicelib.core.commands import TendRuns
+from chalicelib.core.errors import Conflict, FalseworkError, InvalidRequest, Unavailable
+from chalicelib.core.events import CancelRequested, ChildrenEnded
+from chalicelib.core.plans.run_actions import MOST_CHILDREN, RunsAction
+from chalicelib.core.principals import ENGINE
+from chalicelib.core.run import Run, RunState
+from chalicelib.core.run_values import Item, items_of, request_of, result_of
+from chalicelib.document_ports import StaleDocument
+from chalicelib.ports import Ports
+
+MOST_RESULT_BYTES: Final = 256 * 1024
+"""What Step Functions passes between states (its quotas page: 256 KiB)."""
+
+log = logging.getLogger(__name__)
+
+
+def tend(command: TendRuns, run: Run, ports: Ports) -> list[ChildrenEnded]:
+    """Do what can be done for the runs of the stage now. Raises Unavailable."""
+    action = run.plan.stage(command.stage).action
+    assert isinstance(action, RunsAction)  # noqa: S101 -- only such stages have children
+    family = Family(run, command, action, ports._replace(caller=ENGINE))
+    try:
+        items = None if command.is_over else items_of(run, command.stage, action)
+        _check_count(items)
+    except InvalidRequest as exc:
+        return [_ended(family, error=str(exc), cause="pipeline")]
+    try:
+        return _tend(family, items)
+    except StaleDocument:
+        return []  # somebody else tends them at this moment
+
+
+def _tend(family: Family, items: list[JsonValue] | None) -> list[ChildrenEnded]:
+    before = load(family, 1 if items is None else len(items))
+    progress = _looked_at(family, before)
+    if family.command.is_over or progress.failed is not None:
+        progress = _cancel(family, progress)
+    else:
+        progress = _start_more(family, progress, items)
+    if progress != before:
+        progress = save(family, progress)
+    if progress.open or (progress.next < progress.count and not _is_given_up(family, progress)):
+        return []
+    return [_outcome(family, progress, items)]
+
+
+def _looked_at(family: Family, progress: Progress) -> Progress:
+    """Return the progress without the runs that have settled."""
+    for index in progress.open:
+        child = child_of(family, index)
+        if child is None or not child.is_terminal:
+            continue
+        if child.state is not RunState.SUCCESS and progress.failed is None:
+            progress = progress.model_copy(update={"failed": _why(child)})
+        if child.settled_at is not None:
+            left = tuple(each for each in progress.open if each != index)
+            progress = progress.model_copy(update={"open": left})
+    return progress
+
+
+def _start_more(family: Family, progress: Progress, items: list[JsonValue] | None) -> Progress:
+    """Whoever saves that they are to be started may start them, for half of the grace."""
+    room = family.action.at_once - len(progress.open)
+    fresh = tuple(range(progress.next, min(progress.count, progress.next + room)))
+    missing = tuple(index for index in progress.open if child_of(family, index) is None)
+    if not fresh and not missing:
+        return progress
+    update = {
+        "open": (*progress.open, *fresh),
+        "next": progress.next + len(fresh),
+        "opened_at": family.ports.clock(),
+    }
+    progress = save(family, progress.model_copy(update=update))
+    trouble: Unavailable | None = None
+    for index in (*missing, *fresh):
+        item = None if items is None else Item(items[index], index)
+        try:
+            _start(family, progress, index, item)
+        except Unavailable as exc:
+            trouble = exc  # the others need not wait for it
+        except FalseworkError as exc:
+            what = "" if item is None else f"item {index}: "
+            left = tuple(each for each in progress.open if each != index)
+            failed = f"{what}the run could not be started: {exc}"
+            return progress.model_copy(update={"open": left, "failed": failed})
+    if trouble is not None:
+        raise trouble
+    return progress
+
+
+def _start(family: Family, progress: Progress, index: int, item: Item | None) -> None:
+    run, action = family.run, family.action
+    if is_past(family, progress, run.plan.submit_grace_seconds / 2):
+        raise Unavailable(f"run {run.id}: starting its runs took too long; others will")
+    document = request_of(run, family.command.stage, action, item)
+    if not isinstance(document, dict):
+        raise InvalidRequest("the request of a run is an object", field="request", value=document)
+    given = document.get("options")
+    options: dict[str, JsonValue] = dict(given) if isinstance(given, dict) else {}
+    told = {
+        **document,
+        "run_id": family.child_id(index),
+        "options": {**options, "group": run.group},
+    }
+    family.ports.start(action.kind, told, family.ports._replace(parent=run.id))
+
+
+def _cancel(family: Family, progress: Progress) -> Progress:
+    """Cancel what is under way. What is not there was never started, and after its grace never
+    will be: until then somebody who set out to may still be about to."""
+    left = []
+    for index in progress.open:
+        child = child_of(family, index)
+        if child is None and is_past(family, progress, family.run.plan.submit_grace_seconds):
+            continue
+        left.append(index)
+        if child is not None and not child.is_terminal:
+            reason = f"run {family.run.id} does not wait for it any more"
+            event = CancelRequested(run_id=child.id, at=family.ports.clock(), reason=reason)
+            try:
+                family.ports.tell(event, family.ports)
+            except Conflict:
+                log.info("run %s ended before it was cancelled", child.id)
+    return progress.model_copy(update={"open": tuple(left)})
+
+
+def _is_given_up(family: Family, progress: Progress) -> bool:
+    return family.command.is_over or progress.failed is not None
+
+
+def _outcome(family: Family, progress: Progress, items: list[JsonValue] | None) -> ChildrenEnded:
+    if family.command.is_over:
+        return _ended(family)
+    if progress.failed is not None and not family.action.may_fail:
+        return _ended(family, error=progress.failed)
+    if progress.failed is not None:
+        log.warning("run %s, stage %s: %s", family.run.id, family.command.stage, progress.failed)
+        return _ended(family, result={"Error": "States.TaskFailed", "Cause": progress.failed})
+    if not family.action.keeps_results:
+        return _ended(family)
+    results = list(_results(family, progress))
+    size = len(json.dumps(results).encode())
+    if size > MOST_RESULT_BYTES:
+        message = (
+            f"the results have {size} bytes, and {MOST_RESULT_BYTES} can be kept: keep none, or"
+            " let the runs leave theirs in a bucket"
+        )
+        return _ended(family, error=message, cause="pipeline")
+    return _ended(family, result=results if items is not None else results[0])
+
+
+def _results(family: Family, progress: Progress) -> Iterator[JsonValue]:
+    for index in range(progress.count):
+        child = child_of(family, index)
+        yield None if child is None else result_of(child)
+
+
+def _ended(family: Family, **told: Any) -> ChildrenEnded:
+    about = family.command.model_dump(include={"stage", "generation", "attempt"})
+    return ChildrenEnded(run_id=family.run.id, at=family.ports.clock(), **about, **told)
+
+
+def _why(child: Run) -> str:
+    if child.error is None:
+        return f"run {child.id} ended in {child.state}"
+    return f"run {child.id} ended in {child.state}: {child.error.message}"
+
+
+def _check_count(items: list[JsonValue] | None) -> None:
+    if items is not None and len(items) > MOST_CHILDREN:
+        raise InvalidRequest(
+            f"{len(items)} items are more than the {MOST_CHILDREN} of one stage",
+            field="for_each",
+            mend="let each run take several of them",
+        )

@@ -1,0 +1,99 @@
+"""What the stages of a run can refer to, and what the run itself comes to.
+
+::
+
+    {"input": …, "stages": {NAME: {"result": …}}, "run": {"id", "group"}, "item": …, "index": n}
+
+Looking something up twice finds the same: also what is fresh (``States.UUID``) follows from the
+run, the stage's attempt and the place of the item.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import uuid
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from pydantic import JsonValue
+
+from chalicelib.core.plans.run_actions import Choose, RunsAction
+from chalicelib.core.run import Run, StageStatus
+from chalicelib.core.states.choices import holds
+from chalicelib.core.states.intrinsics import Scope, evaluate
+from chalicelib.core.states.templates import resolved
+
+NO_CHOICE: Final = "no rule of the choice holds, and it has no default (States.NoChoiceMatched)"
+
+
+class Item(NamedTuple):
+    """One of the items of a stage that starts a run for each."""
+
+    value: JsonValue
+    place: int
+    """From 0 on; ``index`` in references."""
+
+
+def scope_of(run: Run, stage: str, item: Item | None = None) -> Scope:
+    """Return what the stage can refer to."""
+    results: dict[str, JsonValue] = {
+        each.stage_name: {"result": each.result}
+        for each in run.stages
+        if each.status is StageStatus.COMPLETE
+    }
+    document: dict[str, JsonValue] = {
+        "input": run.plan.request.get("input"),
+        "stages": results,
+        "run": {"id": run.id, "group": run.group},
+        **({} if item is None else {"item": item.value, "index": item.place}),
+    }
+    context: dict[str, JsonValue] = {"Execution": {"Name": run.id}}
+    return Scope(document, context, _minting(run, stage, item))
+
+
+def value_of(run: Run, stage: str, tree: JsonValue) -> JsonValue:
+    """Return the tree with the values in the place of its references. Raises InvalidRequest."""
+    return resolved(tree, scope_of(run, stage))
+
+
+def items_of(run: Run, stage: str, action: RunsAction) -> list[JsonValue] | None:
+    """Return the items of a stage; None where it is not one for each. Raises InvalidRequest."""
+    if action.for_each is None:
+        return None
+    found = evaluate(action.for_each, scope_of(run, stage))
+    return found if isinstance(found, list) else [found]
+
+
+def request_of(run: Run, stage: str, action: RunsAction, item: Item | None) -> JsonValue:
+    """Return the document with which the stage's run is started. Raises InvalidRequest."""
+    return resolved(dict(action.request), scope_of(run, stage, item))
+
+
+def choice_of(run: Run, stage: str, action: Choose) -> str | None:
+    """Return the branch that is taken; None where there is none for it."""
+    scope = scope_of(run, stage)
+    for case in action.cases:
+        if holds(case.when, scope):
+            return case.then
+    return action.default
+
+
+def _minting(run: Run, stage: str, item: Item | None) -> Callable[[], str]:
+    attempt = f"{run.uid} {stage} {run.generation} {run.stage(stage).attempts}"
+    seed = f"{attempt} {'' if item is None else item.place}"
+    numbers = itertools.count()
+
+    def mint() -> str:
+        digest = hashlib.sha256(f"{seed} {next(numbers)}".encode()).digest()
+        return str(uuid.UUID(bytes=digest[:16], version=4))
+
+    return mint
+
+
+def result_of(run: Run) -> JsonValue:
+    """Return what an ended run comes to: its outputs, or else its last stage's result."""
+    if run.plan.outputs_from is not None:
+        return {"outputs": run.outputs}
+    last = [plan.name for plan in run.plan.stages if not plan.is_closing][-1]
+    return run.stage(last).result

@@ -1,0 +1,54 @@
+"""The way in for functions: a handler or an executor as a job, a Lambda function that is called.
+
+A request that names no run gets a run of its own, as with jobs over files.
+"""
+
+from __future__ import annotations
+
+from chalicelib.accepting import accept, check_queue
+from chalicelib.core.allowances import check_allowed, used_by_invocation
+from chalicelib.core.events import RunRequested
+from chalicelib.core.function_requests import LAMBDA_FUNCTION, parse_function_request
+from chalicelib.core.kind_submissions import KindSubmission
+from chalicelib.core.plans.functions import invocation, plan_call, plan_job
+from chalicelib.core.plans.plan import Plan
+from chalicelib.core.run import Run
+from chalicelib.ports import Ports
+
+
+def submit_function(
+    kind: str, document: object, ports: Ports, *, made_up: str | None = None
+) -> Run:
+    """Start a run of that kind, and return it; or the run that the same content has become.
+
+    ``made_up`` is as in ``submit_file_job``. Raises InvalidRequest, NotFound for an image that no
+    registry knows, Conflict for an id in use by other content, and Unavailable when nothing was
+    accepted.
+    """
+    submission = parse_function_request(kind, document, ports.site)
+    uid = ports.mint_uid()
+    run_id = submission.run_id or f"{kind}-{made_up or uid}"
+    event = RunRequested(
+        run_id=run_id,
+        at=ports.clock(),
+        uid=uid,
+        kind=kind,
+        group=submission.options.group,
+        plan=_plan(submission, run_id, uid, ports),
+    )
+    return accept(event, ports)
+
+
+def _plan(submission: KindSubmission, run_id: str, uid: str, ports: Ports) -> Plan:
+    if submission.kind == LAMBDA_FUNCTION:
+        check_allowed(submission.options.group, (), ports.site.groups)
+        return plan_call(submission, ports.site)
+    call = invocation(submission, run_id)
+    uses = used_by_invocation(call, ports.facilities.file_systems())
+    check_allowed(submission.options.group, uses, ports.site.groups)
+    plan = plan_job(submission, call, run_id, uid, ports.site)
+    check_queue("job_queue", call.queue, ports)
+    if call.fallback_queue is not None:
+        check_queue("options.fallback_job_queue_name", call.fallback_queue, ports)
+    ports.facilities.resolve_image(call.image)
+    return plan

@@ -1,0 +1,161 @@
+"""``make deploy STAGE=dev``: both stacks, in order, from nothing; again, and only what changed.
+
+::
+
+    foundation.yaml ─▶ stack falsework-dev-foundation ─▶ outputs
+    outputs ─▶ build/dev/ ─▶ chalice package, merge.yaml ─▶ the artifacts bucket
+            ─▶ stack falsework-dev ─▶ the API's address
+
+With ``VIA=chalice`` the second half is ``chalice deploy`` in ``build/dev/``; Chalice's record of
+what it made is kept in the artifacts bucket: without it the next deploy would make everything
+twice. What only ``merge.yaml`` can say is then missing but for what ``tuning`` sets afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import boto3
+from botocore.exceptions import ClientError
+
+from infra import records, stacks, templates, tuning
+from infra.build import BuildFailed, build
+from infra.outputs import Place
+from infra.stacks import StackFailed
+
+MERGE: Final = Path(__file__).with_name("merge.yaml")
+_STAGE: Final = re.compile(r"(dev|test|prod)(-[a-z0-9]{1,8})?")
+
+
+class Aws(NamedTuple):
+    """The clients that deploying needs."""
+
+    cloudformation: Any
+    s3: Any
+    lambdas: Any
+    ecr: Any
+
+    @classmethod
+    def of_environment(cls) -> Aws:
+        """Return clients for the account and region that the environment names."""
+        session = boto3.session.Session()
+        services = ("cloudformation", "s3", "lambda", "ecr")
+        return cls(*(session.client(each) for each in services))
+
+
+def deploy_foundation(aws: Aws, stage: str, parameters: Mapping[str, str]) -> Place:
+    """Make or change what must outlive the application. Raises StackFailed."""
+    told = {"EnvBase": stage, **parameters}
+    name = f"falsework-{stage}-foundation"
+    body = {"TemplateBody": templates.body()}
+    return Place(stage, stacks.apply(aws.cloudformation, name, body, told))
+
+
+def deploy_app(aws: Aws, place: Place, project: Path) -> str:
+    """Package the project with CloudFormation and deploy it; return the API's address."""
+    chalice(project, "package", "--stage", place.stage, "--merge-template", str(MERGE), "out")
+    bucket = place.outputs["ArtifactBucket"]
+    package = _put(aws.s3, bucket, project / "out" / "deployment.zip")
+    template = project / "out" / "sam.yaml"
+    template.write_text(template.read_text().replace("./deployment.zip", f"s3://{package}"))
+    url = place.object_url(*_put(aws.s3, bucket, template).split("/", 1))
+    told = stacks.apply(aws.cloudformation, place.name, {"TemplateURL": url}, {"Name": place.name})
+    return told["EndpointURL"]
+
+
+def deploy_with_chalice(aws: Aws, place: Place, project: Path) -> str:
+    """Let Chalice deploy the project; return the API's address."""
+    with records.kept(aws.s3, place.outputs["ArtifactBucket"], project, place.stage) as record:
+        chalice(project, "deploy", "--stage", place.stage)
+    tuning.tune(aws.lambdas, place)
+    return records.address(record)
+
+
+def chalice(project: Path, *words: str) -> None:
+    """Run Chalice in the project. Raises BuildFailed."""
+    command = [sys.executable, "-c", "from chalice.cli import main; main()", *words]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=project, env=environment, check=False)
+    if done.returncode != 0:
+        raise BuildFailed(f"chalice {words[0]} failed in {project}; what it said stands above")
+
+
+def next_command(aws: Aws, place: Place, address: str) -> str:
+    """Return what whoever has deployed should do next."""
+    repository = place.outputs["WorkerRepositoryUri"].partition("/")[2]
+    if place.outputs["WorkerImage"].startswith(place.outputs["WorkerRepositoryUri"]):
+        try:
+            images = aws.ecr.describe_images(repositoryName=repository)["imageDetails"]
+        except ClientError:
+            images = []
+        if not images:
+            return f"make image STAGE={place.stage}    # jobs need the worker's image"
+    return f"falsework list --url {address.rstrip('/')}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Deploy the stage that is named."""
+    told = _parser().parse_args(argv)
+    aws = Aws.of_environment()
+    try:
+        place = deploy_foundation(aws, told.stage, dict(told.parameter))
+        project = build(told.stage, place)
+        if told.only_build:
+            print(f"{project} is ready: cd there for chalice")
+            return 0
+        run = deploy_with_chalice if told.via == "chalice" else deploy_app
+        address = run(aws, place, project)
+    except (BuildFailed, StackFailed) as exc:
+        print(f"deploy: {exc}", file=sys.stderr)
+        return 1
+    print(f"API:  {address}\nnext: {next_command(aws, place, address)}")
+    return 0
+
+
+def _put(s3: Any, bucket: str, path: Path) -> str:
+    """Put the file under its own digest; return ``bucket/key``."""
+    content = path.read_bytes()
+    key = f"packages/{hashlib.sha256(content).hexdigest()}{path.suffix}"
+    s3.put_object(Bucket=bucket, Key=key, Body=content)
+    return f"{bucket}/{key}"
+
+
+def stage_name(text: str) -> str:
+    """Return the stage. Raises ArgumentTypeError for what is none."""
+    if not _STAGE.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"stage {text!r}: dev, test or prod, perhaps dev-somebody"
+        )
+    return text
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, is_pair, value = text.partition("=")
+    if not is_pair:
+        raise argparse.ArgumentTypeError(f"parameter {text!r}: Name=value is meant")
+    return key, value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make deploy", description="Deploy both stacks.")
+    parser.add_argument("stage", type=stage_name)
+    parser.add_argument("--via", choices=("cloudformation", "chalice"), default="cloudformation")
+    parser.add_argument(
+        "--parameter", type=_pair, action="append", default=[], metavar="NAME=VALUE"
+    )
+    parser.add_argument(
+        "--only-build", action="store_true", help="the first stack and build/ only"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""``make destroy STAGE=dev``: the application goes, the foundation with its data stays.
+
+With ``DELETE_DATA=falsework-dev`` the foundation goes as well, and with it everything that it
+retains: table, buckets and every version in them, queues, file system, images, logs. The name has
+to be told, so that nobody deletes a stage whose name he did not mean to type. A backup of the file
+system, if AWS Backup made one, stays in its vault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import boto3
+
+from infra import records, stacks
+from infra.build import BuildFailed, build
+from infra.deploy import Aws, chalice, stage_name
+from infra.outputs import Place
+from infra.stacks import StackFailed
+
+KEPT: Final = "the table, the buckets, the queues and the file system stay"
+
+
+def destroy_app(aws: Aws, stage: str) -> None:
+    """Delete the application, whichever way it was deployed. Raises StackFailed."""
+    foundation = stacks.outputs(aws.cloudformation, f"falsework-{stage}-foundation")
+    place = Place(stage, foundation)
+    bucket = foundation["ArtifactBucket"]
+    if records.has(aws.s3, bucket, stage):
+        project = build(stage, place)
+        with records.kept(aws.s3, bucket, project, stage):
+            chalice(project, "delete", "--stage", stage)
+        records.forget(aws.s3, bucket, stage)
+    if stacks.has(aws.cloudformation, place.name):
+        stacks.remove(aws.cloudformation, place.name)
+
+
+def destroy_foundation(aws: Aws, stage: str, client: Callable[[str], Any]) -> list[str]:
+    """Delete the stack and what it retains; return what could not be deleted, with the reason."""
+    name = f"falsework-{stage}-foundation"
+    pages = aws.cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    found = [each for page in pages for each in page["StackResourceSummaries"]]
+    stacks.remove(aws.cloudformation, name)
+    left = []
+    for each in found:
+        kind, resource = each["ResourceType"], each.get("PhysicalResourceId", "")
+        if kind in _REMOVERS and resource:
+            service, remove = _REMOVERS[kind]
+            try:
+                remove(client(service), resource)
+            except Exception as exc:  # noqa: BLE001  (the others are to go all the same)
+                left.append(f"{kind} {resource}: {exc}")
+    return left
+
+
+def _remove_table(dynamodb: Any, name: str) -> None:
+    dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+    dynamodb.delete_table(TableName=name)
+
+
+def _remove_bucket(s3: Any, name: str) -> None:
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+        versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        keys = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions]
+        if keys:
+            s3.delete_objects(Bucket=name, Delete={"Objects": keys, "Quiet": True})
+    s3.delete_bucket(Bucket=name)
+
+
+_REMOVERS: Final[Mapping[str, tuple[str, Callable[[Any, str], Any]]]] = {
+    "AWS::DynamoDB::Table": ("dynamodb", _remove_table),
+    "AWS::S3::Bucket": ("s3", _remove_bucket),
+    "AWS::SQS::Queue": ("sqs", lambda sqs, url: sqs.delete_queue(QueueUrl=url)),
+    "AWS::EFS::FileSystem": ("efs", lambda efs, name: efs.delete_file_system(FileSystemId=name)),
+    "AWS::ECR::Repository": (
+        "ecr",
+        lambda ecr, name: ecr.delete_repository(repositoryName=name, force=True),
+    ),
+    "AWS::Logs::LogGroup": ("logs", lambda logs, name: logs.delete_log_group(logGroupName=name)),
+    "AWS::KMS::Key": (
+        "kms",
+        lambda kms, key: kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7),
+    ),
+}
+"""Whatever the template retains: type of resource → service, and what removes one."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Destroy the stage that is named."""
+    told = _parser().parse_args(argv)
+    name = f"falsework-{told.stage}"
+    if told.delete_data not in {"", name}:
+        print(f"destroy: DELETE_DATA={told.delete_data}: {name} is meant", file=sys.stderr)
+        return 2
+    aws = Aws.of_environment()
+    try:
+        destroy_app(aws, told.stage)
+        if not told.delete_data:
+            print(f"{name} is gone; {KEPT} (make destroy STAGE={told.stage} DELETE_DATA={name})")
+            return 0
+        left = destroy_foundation(aws, told.stage, boto3.session.Session().client)
+    except (BuildFailed, StackFailed) as exc:
+        print(f"destroy: {exc}", file=sys.stderr)
+        return 1
+    print("\n".join([f"{name} is gone with its data", *(f"left: {each}" for each in left)]))
+    return 1 if left else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make destroy", description="Delete a deployment.")
+    parser.add_argument("stage", type=stage_name)
+    parser.add_argument("--delete-data", default="", metavar="NAME", help="delete the state, too")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

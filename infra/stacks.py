@@ -1,0 +1,117 @@
+"""CloudFormation stacks: made or changed, waited for, told apart from what is the same already.
+
+A call that is repeated does no harm: a stack that is as it should be is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from botocore.exceptions import ClientError, WaiterError
+
+CAPABILITIES: Final = ("CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
+"""Roles have names of their own, and Chalice's template is SAM's, a macro."""
+_WAIT: Final = {"Delay": 5, "MaxAttempts": 360}
+"""Half an hour: compute environments and file systems take minutes."""
+_FAILED: Final = "FAILED"
+
+
+class StackFailed(Exception):
+    """A stack did not become what it should, and the reasons that CloudFormation gives."""
+
+
+def apply(
+    cloudformation: Any, name: str, template: Mapping[str, str], parameters: Mapping[str, str]
+) -> dict[str, str]:
+    """Make or change the stack and return its outputs. ``template``: its TemplateBody or URL.
+
+    Parameters that are not named keep what they had. Raises StackFailed.
+    """
+    known = _describe(cloudformation, name)
+    if known and known["StackStatus"] == "ROLLBACK_COMPLETE":  # it never was, and cannot become
+        remove(cloudformation, name)
+        known = None
+    told = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+    kept = [
+        {"ParameterKey": each["ParameterKey"], "UsePreviousValue": True}
+        for each in (known or {}).get("Parameters", [])
+        if each["ParameterKey"] not in parameters
+        and each["ParameterKey"] in _declared(cloudformation, template)
+    ]
+    asked = {
+        "StackName": name,
+        **template,
+        "Parameters": [*told, *kept],
+        "Capabilities": list(CAPABILITIES),
+        "Tags": [{"Key": "falsework", "Value": name}],
+    }
+    if known:
+        _update(cloudformation, asked)
+    else:
+        cloudformation.create_stack(**asked, OnFailure="ROLLBACK")
+        _wait(cloudformation, "stack_create_complete", name)
+    return outputs(cloudformation, name)
+
+
+def outputs(cloudformation: Any, name: str) -> dict[str, str]:
+    """Return what the stack gives out. Raises StackFailed where there is none."""
+    known = _describe(cloudformation, name)
+    if known is None:
+        raise StackFailed(f"there is no stack {name!r} here: `make deploy` makes it")
+    return {each["OutputKey"]: each["OutputValue"] for each in known.get("Outputs", [])}
+
+
+def has(cloudformation: Any, name: str) -> bool:
+    """Return whether there is such a stack."""
+    return _describe(cloudformation, name) is not None
+
+
+def remove(cloudformation: Any, name: str) -> None:
+    """Delete the stack; what it retains stays. Raises StackFailed."""
+    cloudformation.delete_stack(StackName=name)
+    _wait(cloudformation, "stack_delete_complete", name)
+
+
+def _declared(cloudformation: Any, template: Mapping[str, str]) -> set[str]:
+    told = cloudformation.get_template_summary(**template)
+    return {each["ParameterKey"] for each in told.get("Parameters", [])}
+
+
+def _update(cloudformation: Any, asked: dict[str, Any]) -> None:
+    try:
+        cloudformation.update_stack(**asked)
+    except ClientError as exc:
+        if "No updates are to be performed" not in str(exc):
+            raise
+        return
+    _wait(cloudformation, "stack_update_complete", asked["StackName"])
+
+
+def _describe(cloudformation: Any, name: str) -> dict[str, Any] | None:
+    try:
+        (found,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except ClientError as exc:
+        if "does not exist" not in str(exc):
+            raise
+        return None
+    return dict(found)
+
+
+def _wait(cloudformation: Any, until: str, name: str) -> None:
+    try:
+        cloudformation.get_waiter(until).wait(StackName=name, WaiterConfig=_WAIT)
+    except WaiterError as exc:
+        raise StackFailed(f"stack {name!r}: {exc}\n{_reasons(cloudformation, name)}") from exc
+
+
+def _reasons(cloudformation: Any, name: str) -> str:
+    try:
+        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    except ClientError:
+        return ""
+    return "\n".join(
+        f"  {each['LogicalResourceId']}: {each.get('ResourceStatusReason', '')}"
+        for each in reversed(events)
+        if _FAILED in each.get("ResourceStatus", "")
+    )

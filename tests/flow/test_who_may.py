@@ -1,0 +1,283 @@
+"""Every route, by everybody who may not: new ones are walked as soon as they are there.
+
+One real run of the group ``lab`` has files, and the work queue, which is ``lab``'s, holds a work.
+Each kind of stranger asks every route for them: who shows no good token is answered 401, who has
+the wrong scope 403, and who is of another group 404 or nothing. The owner is the control: what
+strangers are refused is there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import NamedTuple
+
+import pytest
+
+from chalicelib import bootstrap, tokens
+from chalicelib.core.grants import Wanted
+from chalicelib.core.principals import LOCAL, Caller, Scope
+from chalicelib.core.site import Site
+from chalicelib.settings import Settings
+from chalicelib.web.api import rest_app
+from chalicelib.web.asked import OPEN, scope_of
+from chalicelib.web.gateway import Gateway
+from tests.flow.doors import falsework, shell_demand
+
+MARK = "only-for-the-lab"
+"""Stands in what the lab has, and in no request."""
+SCHEMA = {"file": "out/m.json", "schema": [{"name": "auc", "label": "AUC", "dtype": "float"}]}
+WORKFLOW = {"template": shell_demand("x", "true"), "result_schema": SCHEMA}
+SITE = {
+    "works_group": "lab",
+    "result_schemas": {"lab": SCHEMA},
+    "workflows": {"align": WORKFLOW},
+    "group_workflows": {"lab": "align"},
+}
+OPEN_TO_ALL = {("GET", "/health"), ("GET", "/openapi.json"), ("GET", "/docs")}
+PROBES = {("HEAD", "/buckets/version"), ("HEAD", "/results-api/version")}
+OF_ONE_RUN = ("/runs/{run_id}", "/flowserv/runs/{run_id}")
+OF_THE_GROUP = ("/groups/{group}", "/flowserv/groups/{group}", "/flowserv/workflows/{workflow_id}")
+OF_THE_QUEUE = ("/buckets/", "/results-api/")
+BODIES = {
+    "/runs/{run_id}/rollback": {"stage": "execute"},
+    "/flowserv/runs/{run_id}": {"reason": "why not"},
+    "/demand-executions": shell_demand("r1", "true"),
+}
+"""Of routes that refuse an empty object before they look whose it is."""
+ANOTHER = {Scope.READ: {Scope.SUBMIT}, Scope.SUBMIT: {Scope.READ},
+           Scope.ADMIN: {Scope.READ, Scope.SUBMIT}}  # fmt: skip
+DAY = timedelta(days=1)
+
+
+class Route(NamedTuple):
+    method: str
+    path: str
+    scope: Scope | None
+
+    @property
+    def is_flowserv(self):
+        return self.path.startswith("/flowserv/")
+
+
+ALL = [
+    Route(method, path, scope_of(entry.view_function))
+    for path, methods in sorted(rest_app().routes.items())
+    for method, entry in methods.items()
+]
+CLOSED = [route for route in ALL if route.scope is not OPEN and route[:2] not in PROBES]
+
+
+def walked(routes):
+    return pytest.mark.parametrize("route", routes, ids=lambda r: f"{r.method} {r.path}")
+
+
+class Lab:
+    """The embedded home with the lab's run in it, and a door where everybody needs a token."""
+
+    def __init__(self, root):
+        demand = shell_demand(
+            "r1",
+            f"mkdir ${{OUT}} && printf {MARK} > ${{OUT}}/{MARK}.txt"
+            ' && printf "{\\"auc\\": 0.5}" > ${OUT}/m.json'
+            f" && echo {MARK}",
+            params={"out": MARK},
+            outputs=["out"],
+            output_s3_prefix=f"s3://bkt/{MARK}",
+        )
+        demand["options"] = {"group": "lab"}
+        done = falsework("run", "-", "--wait", "--root", root, stdin=demand, cwd=root.parent)
+        assert done.returncode == 0, done.stdout + done.stderr
+        bootstrap.use(Settings(root=root, site=Site.model_validate(SITE)))
+        self.ports = bootstrap.home().ports._replace(caller=Caller(LOCAL, "here"))
+        self.gateway = Gateway()
+        self.owner = self.token(Scope.READ, Scope.SUBMIT, groups={"lab"})
+        work = {"pipeline": "sample", "site": "local", "user": MARK}
+        assert self.ask("POST", "/buckets/work", [work], self.owner).status == 200
+        files = json.loads(self.ask("GET", "/runs/r1/files", None, self.owner).body)["files"]
+        self.parts = {
+            "run_id": "r1", "group": "lab", "file_id": files[0]["id"], "pipeline": "sample",
+            "days": "1", "workflow_id": "align", "operation": "stats",
+            "token_id": self.owner[3:23],
+        }  # fmt: skip
+
+    def token(self, *scopes, groups=frozenset({"other"}), lifetime=DAY):
+        wanted = Wanted("somebody", frozenset(scopes), groups and frozenset(groups), lifetime)
+        return tokens.create(wanted, self.ports).text
+
+    def expired(self):
+        """A token that was good until a second ago."""
+        then = self.ports.clock() - DAY - timedelta(seconds=1)
+        ports = self.ports._replace(clock=lambda: then)
+        return tokens.create(Wanted("x", frozenset(Scope), None, DAY), ports).text
+
+    def revoked(self):
+        text = self.token(*Scope, groups=None)
+        tokens.revoke(text[3:23], self.ports)
+        return text
+
+    def ask(self, method, target, document, token, header="Authorization"):
+        value = f"Bearer {token}" if header == "Authorization" else token
+        shown = {} if token is None else {header: value}
+        body = b"" if document is None else json.dumps(document).encode()
+        headers = {"Content-Type": "application/json", **shown}
+        return self.gateway.request(method, target, headers, body)
+
+    def walk(self, route, token, header="Authorization"):
+        """Ask the route for what the lab has."""
+        parts = dict.fromkeys(_names(route.path), "x") | self.parts
+        document = BODIES.get(route.path, {}) if route.method in {"POST", "PUT"} else None
+        return self.ask(route.method, route.path.format(**parts), document, token, header=header)
+
+    def state(self):
+        """Everything that a stranger might have changed."""
+        objects = sorted(info.uri for info in self.ports.objects.list("s3://bkt"))
+        works = self.ask("POST", "/buckets/view", {"query": {}}, self.owner).body
+        ids = [token.id for token in tokens.list_tokens(self.ports.documents)]
+        return self.ports.runs.load("r1"), objects, works, ids
+
+
+def _names(path):
+    return [part.partition("}")[0] for part in path.split("{")[1:]]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lab")
+    yield Lab(folder / "root")
+    bootstrap.use(Settings(root=folder / "gone"))
+
+
+def refused(answer, route, status):
+    """The refusal has its form: a problem, or flowserv's message, and tells nothing."""
+    document = json.loads(answer.body)
+    if route.is_flowserv:
+        assert (answer.status, list(document)) == (403, ["message"])
+    else:
+        assert (answer.status, document["status"]) == (status, status)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert (answer.headers.get("WWW-Authenticate") == "Bearer") is (status == 401)
+    assert MARK not in str(answer)
+
+
+def test_only_these_routes_take_anybody():
+    assert {route[:2] for route in ALL if route.scope is OPEN} == OPEN_TO_ALL
+    assert {route[:2] for route in ALL} >= PROBES
+
+
+@walked([route for route in ALL if route not in CLOSED])
+def test_what_is_open_needs_no_token(lab, route):
+    answer = lab.walk(route, None)
+    assert answer.status == 200
+    assert MARK not in str(answer)
+
+
+@walked(CLOSED)
+def test_without_a_token_every_route_is_closed(lab, route):
+    before = lab.state()
+    for token, header in [(None, ""), ("", "Authorization"), ("", "x-access-token")]:
+        refused(lab.walk(route, token, header), route, 401)
+    assert lab.state() == before
+
+
+@walked(CLOSED)
+@pytest.mark.parametrize("kind", ["wrong", "foreign", "cut-off", "expired", "revoked"])
+def test_with_a_bad_token_every_route_is_closed(lab, route, kind):
+    token = {
+        "wrong": lambda: lab.owner[:-4] + "AAAA",
+        "foreign": lambda: "ghp_somebody_elses",
+        "cut-off": lambda: lab.owner[:-1],
+        "expired": lab.expired,
+        "revoked": lab.revoked,
+    }[kind]()
+    before = lab.state()
+    for header in ("Authorization", "x-access-token", "api_key"):
+        refused(lab.walk(route, token, header), route, 401)
+    assert lab.state() == before
+
+
+@walked(CLOSED)
+def test_with_another_scope_every_route_is_closed(lab, route):
+    token = lab.token(*ANOTHER[route.scope], groups={"lab"})
+    before = lab.state()
+    refused(lab.walk(route, token), route, 403)
+    assert lab.state() == before
+
+
+@walked(CLOSED)
+@pytest.mark.parametrize("groups", [{"other"}, set(), {"other", "more"}], ids=str)
+def test_a_stranger_to_the_group_gets_no_data_and_changes_nothing(lab, route, groups):
+    token = lab.token(*Scope, groups=groups)
+    before = lab.state()
+    answer = lab.walk(route, token)
+    assert MARK not in str(answer)
+    assert "{group}" in route.path or not re.search(r"\blab\b", answer.body.decode())
+    if route.path.startswith((*OF_ONE_RUN, *OF_THE_QUEUE)) and "version" not in route.path:
+        assert answer.status == 404
+    else:
+        assert answer.status < 500
+    if route[:2] != ("POST", "/tokens"):  # who is an admin of another group makes tokens of it
+        assert lab.state() == before
+
+
+@walked([r for r in CLOSED if r.method == "GET" and r.path.startswith((*OF_ONE_RUN, *OF_THE_GROUP))
+         and "/downloads/" not in r.path.removeprefix("/flowserv/runs")])  # fmt: skip
+def test_the_owner_finds_what_strangers_do_not(lab, route):
+    answer = lab.walk(route, lab.owner)
+    assert answer.status == 200, answer
+
+
+def test_the_owner_sees_the_mark(lab):
+    for target in ("/runs/r1", "/runs/r1/files", "/runs/r1/logs", "/buckets/status"):
+        assert lab.ask("GET", target, None, lab.owner).status == 200
+    assert MARK in str(lab.ask("GET", "/runs/r1/files", None, lab.owner))
+    assert MARK in str(lab.ask("POST", "/buckets/view", {"query": {}}, lab.owner))
+    assert MARK in str(lab.ask("GET", "/runs/r1/logs", None, lab.owner))
+
+
+@pytest.mark.parametrize("header", ["Authorization", "authorization", "x-access-token", "API_KEY"])
+def test_a_good_token_is_taken_in_each_header(lab, header):
+    name = "Authorization" if header.lower() == "authorization" else header
+    assert lab.ask("GET", "/runs/r1", None, lab.owner, header=name).status == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/runs", 200),
+        ("/runs?group=lab", 404),
+        ("/runs?created_before=2099-01-01", 200),
+        ("/runs?created_before=2099-01-01&group=lab", 404),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_lists_and_deletions_by_age_keep_to_ones_own_groups(lab, method, target, status):
+    before = lab.state()
+    token = lab.token(*Scope)
+    answer = lab.ask(method, target, None, token)
+    is_without_age = method == "DELETE" and "created_before" not in target
+    assert answer.status == (400 if is_without_age else status)
+    assert MARK not in str(answer)
+    assert b"r1" not in answer.body
+    assert lab.state()[:3] == before[:3]
+
+
+def test_nobody_submits_for_another_group_nor_under_another_groups_id(lab):
+    token = lab.token(Scope.SUBMIT, Scope.READ)
+    foreign = {**shell_demand("r2", "true"), "options": {"group": "lab"}}
+    answer = lab.ask("POST", "/demand-executions", foreign, token)
+    assert (answer.status, json.loads(answer.body)["errors"][0]["field"]) == (403, "options.group")
+    taken = {**shell_demand("r1", "true"), "options": {"group": "other"}}
+    answer = lab.ask("POST", "/demand-executions", taken, token)
+    assert answer.status == 409
+    assert MARK not in str(answer)
+    assert b"lab" not in answer.body
+
+
+def test_who_is_bound_to_groups_has_no_say_over_all_of_them(lab):
+    token = lab.token(*Scope, groups={"lab"})
+    for method, path in [("GET", "/tokens"), ("DELETE", f"/tokens/{lab.parts['token_id']}"),
+                         ("POST", "/dead-letters/redrive")]:  # fmt: skip
+        assert lab.ask(method, path, None, token).status == 403
+    assert lab.ask("GET", "/runs/r1", None, lab.owner).status == 200
