@@ -67,7 +67,8 @@ class WorkStore(Protocol):
     def counts(self, scope: Scope | None = None) -> dict[str, dict[WorkStatus, int]]:
         """Return for each pipeline how many works have each status.
 
-        With a scope the works are counted one by one; only its creation times are looked at.
+        With a scope the works are counted one by one; its pipelines and creation times are looked
+        at, and nothing else.
         """
         ...
 

@@ -37,12 +37,13 @@ def ready(environ: Mapping[str, str] = os.environ) -> Path:
     with (home / ".lock").open("a") as lock:  # tests run in several processes
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists() or stamp.read_text() != digest:
-            _make(_find(environ), home)
+            _make(find(environ), home)
             stamp.write_text(digest)
     return home / "bin" / "python"
 
 
-def _find(environ: Mapping[str, str]) -> str:
+def find(environ: Mapping[str, str]) -> str:
+    """Return a Python that Lambda would run, too. Raises NoPython."""
     for candidate in _candidates(environ):
         probe = [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
         done = subprocess.run(probe, capture_output=True, text=True, check=False)

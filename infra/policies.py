@@ -64,7 +64,8 @@ def _consuming(queue: str) -> Grant:
     )
 
 
-_DEFINITIONS: Final = ("job-definition/{stage}-*", "job-definition/{name}-worker-*")
+_DEFINITIONS: Final = ("job-definition/*",)
+"""Their names are users' own: executors and functions bring theirs with the request."""
 ENGINE: Final = (
     _table("KeepState", "GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
     _objects("KeepDocuments", "scratch", "GetObject", "PutObject", below=["runs/"]),

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
-from chalicelib.aws.expressions import BASE, Query
+from chalicelib.aws.expressions import BASE, Item, Query
 from chalicelib.aws.table import ConditionFailed, Key, Table
 from chalicelib.core.work.model import WorkStatus
 
@@ -52,12 +52,12 @@ class WorkCounts:
                 self._table.update(key, f"ADD {adds}, #changes :one", _ALWAYS, **told, one=1)
 
     def read(self) -> dict[str, dict[WorkStatus, int]]:
-        """Return what the counters say, read consistently."""
+        """Return what the counters say, read consistently; every pipeline, counted or not."""
         keys = {self._key(pipeline): pipeline for pipeline in self.pipelines()}
         items = self._table.get_many(keys)
         return {
-            keys[key]: {status: item[status] for status in WorkStatus if item.get(status)}
-            for key, item in items.items()
+            pipeline: _counted(items[key]) if key in items else {}
+            for key, pipeline in keys.items()
         }
 
     def recount(self, pipeline: str, count: Callable[[WorkStatus], int]) -> bool:
@@ -77,3 +77,7 @@ class WorkCounts:
 
     def _key(self, pipeline: str) -> Key:
         return Key(f"{self._shelf}-count#{pipeline}", "count")
+
+
+def _counted(item: Item) -> dict[WorkStatus, int]:
+    return {status: item[status] for status in WorkStatus if item.get(status)}

@@ -93,9 +93,10 @@ class DynamoShelf:
         """Return the counters, or what the scope's creation times leave of the works."""
         if scope is None:
             return self._counts.read()
+        pipelines = self._counts.pipelines() if scope.pipelines is None else scope.pipelines
         return {
             pipeline: {status: self._count(pipeline, status, scope) for status in WorkStatus}
-            for pipeline in self._counts.pipelines()
+            for pipeline in pipelines
         }
 
     def pipelines(self) -> list[str]:

@@ -12,6 +12,7 @@ import secrets
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from chalicelib.aws.expressions import Item, Query
@@ -40,6 +41,8 @@ from chalicelib.work_ports import Accept, Kept, WorkPorts
 
 QUEUE_PAGE: Final = 25
 """Works that are read at a time when the head of the queue would not do."""
+AUDITED: Final = 100
+"""Works that an audit reads at a time; it may break off after any of them."""
 TRIES: Final = 100
 """How often we look again; each time others have withdrawn something."""
 
@@ -109,8 +112,10 @@ class DynamoWorkStore(DynamoShelf):
         pipelines = self._counts.pipelines()
         for partition in sorted({work_partitions(pipeline)[0] for pipeline in pipelines}):
             query = replace(within(BY_CHECK, partition, low, high), between=(low, high))
-            keys = [Key(item["pk"], item["sk"]) for item in self._table.query(query)]
-            yield from self._kept(self._table.get_many(keys).values(), has_results=True)
+            found = self._table.query(query)
+            while some := list(islice(found, AUDITED)):
+                items = self._table.get_many(Key(item["pk"], item["sk"]) for item in some)
+                yield from self._kept(items.values(), has_results=True)
 
     def _queued(self, scope: Scope) -> Iterator[Kept]:
         """Yield what is queued in its turn; the head alone at first, for it will mostly do."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,6 +16,8 @@ STAGE: Final = "sync"
 _LOOK_SECONDS: Final = 2.0
 """The worker writes every five."""
 _MIB: Final = 1024**2
+_BATCH: Final = re.compile(r": batch [0-9,]+, [0-9,]+ requests$")
+"""As ``worker/sync_job`` says it."""
 
 
 class TransferNote:
@@ -48,14 +51,29 @@ class TransferNote:
 
 
 def note_of(log: str) -> str:
-    """Return the last line of progress in the log, as people read it."""
-    for line in reversed(log.splitlines()):
-        if line.startswith('{"event": "progress"'):
+    """Return the last line of progress in the log, as people read it.
+
+    A batch knows of its own part only, and the line says so.
+    """
+    lines = log.splitlines()
+    for number in range(len(lines) - 1, -1, -1):
+        if lines[number].startswith('{"event": "progress"'):
             try:
-                return _written(json.loads(line))
+                written = _written(json.loads(lines[number]))
             except (ValueError, KeyError, TypeError):  # cut off, or not ours after all
                 continue
+            return f"one of the batches: {written}" if _is_batch(lines[:number]) else written
     return ""
+
+
+def _is_batch(before: list[str]) -> bool:
+    """Tell whether the job whose log these lines end in has said that it does a batch."""
+    for line in reversed(before):
+        if _BATCH.search(line):
+            return True
+        if line.startswith("==> "):
+            break
+    return False
 
 
 def _written(entry: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ from chalicelib.core.states.choices import holds
 from chalicelib.core.states.intrinsics import Scope, evaluate
 from chalicelib.core.states.templates import resolved
 
+_REFERENCES: Final = ("$.", "$$.", "$[", "States.")
 NO_CHOICE: Final = "no rule of the choice holds, and it has no default (States.NoChoiceMatched)"
 
 
@@ -33,6 +34,11 @@ class Item(NamedTuple):
     value: JsonValue
     place: int
     """From 0 on; ``index`` in references."""
+
+
+def is_reference(value: object) -> bool:
+    """Tell whether a text refers to something. ``${IN}`` of a command does not."""
+    return isinstance(value, str) and (value == "$" or value.startswith(_REFERENCES))
 
 
 def scope_of(run: Run, stage: str, item: Item | None = None) -> Scope:
@@ -46,6 +52,7 @@ def scope_of(run: Run, stage: str, item: Item | None = None) -> Scope:
         "input": run.plan.request.get("input"),
         "stages": results,
         "run": {"id": run.id, "group": run.group},
+        **({"error": _error(run)} if run.error is not None else {}),
         **({} if item is None else {"item": item.value, "index": item.place}),
     }
     context: dict[str, JsonValue] = {"Execution": {"Name": run.id}}
@@ -54,7 +61,7 @@ def scope_of(run: Run, stage: str, item: Item | None = None) -> Scope:
 
 def value_of(run: Run, stage: str, tree: JsonValue) -> JsonValue:
     """Return the tree with the values in the place of its references. Raises InvalidRequest."""
-    return resolved(tree, scope_of(run, stage))
+    return resolved(tree, scope_of(run, stage), is_reference)
 
 
 def items_of(run: Run, stage: str, action: RunsAction) -> list[JsonValue] | None:
@@ -67,7 +74,7 @@ def items_of(run: Run, stage: str, action: RunsAction) -> list[JsonValue] | None
 
 def request_of(run: Run, stage: str, action: RunsAction, item: Item | None) -> JsonValue:
     """Return the document with which the stage's run is started. Raises InvalidRequest."""
-    return resolved(dict(action.request), scope_of(run, stage, item))
+    return resolved(dict(action.request), scope_of(run, stage, item), is_reference)
 
 
 def choice_of(run: Run, stage: str, action: Choose) -> str | None:
@@ -77,6 +84,11 @@ def choice_of(run: Run, stage: str, action: Choose) -> str | None:
         if holds(case.when, scope):
             return case.then
     return action.default
+
+
+def _error(run: Run) -> JsonValue:
+    assert run.error is not None  # noqa: S101 -- asked before
+    return {"Error": "States.TaskFailed", "Cause": run.error.message}
 
 
 def _minting(run: Run, stage: str, item: Item | None) -> Callable[[], str]:

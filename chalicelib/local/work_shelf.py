@@ -89,6 +89,8 @@ class LocalShelf:
     def _counted(self, scope: Scope) -> dict[str, dict[WorkStatus, int]]:
         found: dict[str, dict[WorkStatus, int]] = {}
         for pipeline, counts in self.counts().items():
+            if scope.pipelines is not None and pipeline not in scope.pipelines:
+                continue
             for status in counts:
                 sql = (
                     f"SELECT count(*) FROM {self._name}"  # noqa: S608

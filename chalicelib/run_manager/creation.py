@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 from chalicelib import intake
@@ -18,13 +19,12 @@ from chalicelib.core.flowserv.workflows import (
     ORIGIN,
     Argument,
     Origin,
-    Workflow,
     own_group,
 )
 from chalicelib.core.run import Run
-from chalicelib.core.site import Site
 from chalicelib.ports import Ports
 from chalicelib.run_manager.files import list_files, made_of
+from chalicelib.run_manager.workflows import find_workflow, workflow_id_of
 
 _LOOKED_THROUGH: Final = 20
 """A workflow's own group has other runs only where somebody submitted them there by hand."""
@@ -66,7 +66,7 @@ def create_run(  # noqa: PLR0913 -- each is one thing that the caller may say
 
 def current_run(workflow_id: str, ports: Ports) -> Run | None:
     """Return the workflow's current post-processing run, as far as the caller sees it."""
-    _workflow(workflow_id, ports.site)
+    find_workflow(workflow_id, ports)
     try:
         page = ports.runs.list(group=own_group(workflow_id), limit=_LOOKED_THROUGH)
     except NotFound:
@@ -80,18 +80,18 @@ def current_run(workflow_id: str, ports: Ports) -> Run | None:
 
 def current_rankings(ports: Ports) -> set[str]:
     """Return the ids of the runs that workflows' current post-processing runs were made from."""
-    current = (current_run(each, ports) for each in ports.site.workflows)
-    made = (made_of(run, ports.site) for run in current if run is not None)
-    return {run_id for each in made if each for run_id in each.origin.ranking or ()}
+    found: set[str] = set()
+    for workflow_id in ports.site.workflows:
+        with suppress(NotFound):  # somebody else's
+            run = current_run(workflow_id, ports)
+            made = None if run is None else made_of(run, ports.site)
+            found |= set(() if made is None else made.origin.ranking or ())
+    return found
 
 
 def _of_group(group: str, arguments: Sequence[Argument], ports: Ports, run_id: str) -> Run:
-    workflow_id = ports.site.group_workflows.get(group)
-    if workflow_id is None:
-        raise NotFound(
-            f"the site has no workflow for the group {group!r:.100}: name one in group_workflows"
-        )
-    workflow = _workflow(workflow_id, ports.site)
+    workflow_id = workflow_id_of(group, ports)
+    workflow = find_workflow(workflow_id, ports)
     asked = Asked(run_id, workflow_id, group)
     filling = filling_of(workflow.parameters, arguments)
     origin = Origin(workflow=workflow_id, arguments=tuple(arguments))
@@ -105,7 +105,7 @@ def _post_processing(
     ports: Ports,
     run_id: str,
 ) -> Run:
-    spec = _workflow(workflow_id, ports.site).post_processing
+    spec = find_workflow(workflow_id, ports).post_processing
     origin = Origin(workflow=workflow_id, arguments=tuple(arguments), ranking=runs)
     if spec is None:
         raise InvalidRequest(
@@ -122,13 +122,6 @@ def _post_processing(
 
 def _submit(document: object, origin: Origin, ports: Ports) -> Run:
     return intake.submit(document, ports, {ORIGIN: origin.model_dump(mode="json")})
-
-
-def _workflow(workflow_id: str, site: Site) -> Workflow:
-    try:
-        return site.workflows[workflow_id]
-    except KeyError:
-        raise NotFound(f"the site has no workflow {workflow_id!r:.100}") from None
 
 
 def _files(run_id: str, keys: Sequence[str], ports: Ports) -> list[RunFile]:

@@ -25,6 +25,7 @@ from chalicelib.core.site import Site
 from chalicelib.ports import Ports
 from chalicelib.recent import Recent
 from chalicelib.run_manager.files import check_unchanged, left_files
+from chalicelib.run_manager.workflows import find_workflow, groups_of
 
 DOCUMENT_BYTES: Final = 1024 * 1024
 RANKED_RUNS: Final = 10_000
@@ -49,12 +50,11 @@ def schema_of(group: str, site: Site) -> ResultSchema:
     return schema
 
 
-def workflow_schema(workflow_id: str, site: Site) -> ResultSchema:
+def workflow_schema(workflow_id: str, ports: Ports) -> ResultSchema:
     """Return the schema of the workflow's results. Raises NotFound."""
-    workflow = site.workflows.get(workflow_id)
-    schema = None if workflow is None else workflow.result_schema
+    schema = find_workflow(workflow_id, ports).result_schema
     if schema is None:
-        raise NotFound(f"the site has no workflow {workflow_id!r:.100} with a result schema")
+        raise NotFound(f"the workflow {workflow_id!r} has no result schema")
     return schema
 
 
@@ -103,11 +103,10 @@ def rank_workflow(workflow_id: str, ports: Ports) -> tuple[Ranked, ...]:
 
     Groups that the caller does not see are left out. Raises NotFound without a schema.
     """
-    schema = workflow_schema(workflow_id, ports.site)
+    schema = workflow_schema(workflow_id, ports)
     found: list[Ranked] = []
-    for group, its in ports.site.group_workflows.items():
-        if its == workflow_id:
-            found += _best(group, schema, ports)
+    for group in groups_of(workflow_id, ports):
+        found += _best(group, schema, ports)
     return best_of_groups(ranking(schema, found))
 
 

@@ -7,6 +7,7 @@ update are asked for again, as the client does it (specs: work, section 1).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any, Final
 
@@ -90,7 +91,7 @@ class Clients:
     def begin(self) -> None:
         """Let the workers and the audits come by."""
         for number in range(WORKERS):
-            self._schedule.after(60.0 * number, f"worker {number}", lambda n=number: self._poll(n))
+            self._schedule.after(60.0 * number, f"worker {number}", partial(self._poll, number))
         self._schedule.after(AUDIT_SECONDS, "audit", self._audit)
 
     def _is_anything_left(self) -> bool:

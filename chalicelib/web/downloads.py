@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from chalice.app import Request, Response
 
+from chalicelib import audits
 from chalicelib.core.errors import Refused
 from chalicelib.core.flowserv.archive import archive_name
 from chalicelib.core.flowserv.files import RunFile
@@ -83,13 +84,10 @@ def linked(link: str) -> Response:
     )
 
 
-def file_answer(request: Request, file: RunFile, contents: Contents) -> Response:
+def _file_answer(request: Request, file: RunFile, contents: Contents) -> Response:
     """Answer the file, or the part of it that the request's Range asks for."""
-    name, mime_type = file.key.rpartition("/")[2], file.mime_type or UNKNOWN_TYPE
-    link = contents.link(file.uri, name, mime_type)
-    if link is not None:
-        return linked(link)
-    headers = {**attachment(name, mime_type), "Accept-Ranges": "bytes"}
+    mime_type = file.mime_type or UNKNOWN_TYPE
+    headers = {**attachment(_name(file), mime_type), "Accept-Ranges": "bytes"}
     try:
         part = None if "if-range" in request.headers else _part(request, file)
     except Unsatisfiable:
@@ -108,8 +106,13 @@ def run_file_answer(
     request: Request, run: Run, *, file_id: str | None = None, key: str | None = None
 ) -> Response:
     """Answer the content of one of the run's files, found by its id or its key."""
-    file = files.get_file(run, asked.ports(), file_id=file_id, key=key)
-    return file_answer(request, file, asked.contents())
+    ports, contents = asked.ports(), asked.contents()
+    file = files.get_file(run, ports, file_id=file_id, key=key)
+    link = contents.link(file.uri, _name(file), file.mime_type or UNKNOWN_TYPE)
+    if link is None:
+        return _file_answer(request, file, contents)
+    audits.note(run.id, "link", ports, detail=file.key)
+    return linked(link)
 
 
 def archive_answer(run: Run, runs: str) -> Response:
@@ -118,9 +121,11 @@ def archive_answer(run: Run, runs: str) -> Response:
     202 while a run makes it: the same request comes to the archive later. ``runs`` is the path
     below which whoever asks sees runs.
     """
-    found = archives.archive_of(run, asked.ports(), asked.contents())
+    ports = asked.ports()
+    found = archives.archive_of(run, ports, asked.contents())
     match found:
         case archives.Link():
+            audits.note(run.id, "archive", ports)
             return linked(found.url)
         case archives.Making():
             return _later(found.run, runs)
@@ -153,6 +158,10 @@ def attachment(name: str, mime_type: str) -> dict[str, str]:
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
         "X-Content-Type-Options": "nosniff",
     }
+
+
+def _name(file: RunFile) -> str:
+    return file.key.rpartition("/")[2]
 
 
 def _part(request: Request, file: RunFile) -> Part | None:

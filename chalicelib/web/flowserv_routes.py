@@ -139,7 +139,7 @@ def show_leaderboard(workflow_id: str) -> Response:
     """Answer the best run of each group, best first, and the current post-processing run."""
     ports = asked.ports()
     ranked = results.rank_workflow(workflow_id, ports)
-    schema = results.workflow_schema(workflow_id, ports.site)
+    schema = results.workflow_schema(workflow_id, ports)
     current = creation.current_run(workflow_id, ports)
     more = {} if current is None else {"postproc": _view(current)}
     return json_answer({**leaderboard_view(schema, ranked), **more})

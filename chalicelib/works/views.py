@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -19,6 +19,8 @@ from chalicelib.core.work.projections import Projection, parse_projection
 from chalicelib.core.work.scopes import Scope, scope_of
 from chalicelib.work_ports import Kept
 
+MOST: Final = 2**31 - 1
+"""Of what is skipped, and of what is shown: more than any answer holds; our choice."""
 Walk = Callable[[Scope], Iterator[Kept]]
 
 
@@ -27,8 +29,8 @@ class ViewBody(Noun):
 
     query: dict[str, Any] = {}
     projection: dict[str, Any] | None = None
-    skip: Annotated[int, Field(ge=0)] | None = None
-    limit: Annotated[int, Field(ge=0)] | None = None
+    skip: Annotated[int, Field(ge=0, le=MOST)] | None = None
+    limit: Annotated[int, Field(ge=0, le=MOST)] | None = None
     """None and 0: all."""
 
 

@@ -10,8 +10,9 @@ from itertools import chain
 import pytest
 
 from chalicelib.aws import work_shelf as dynamo_shelf
-from chalicelib.core.errors import Conflict, InvalidRequest, NotFound
+from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from chalicelib.core.work.ids import partition_of
+from chalicelib.core.work.leases import Lease, leased, mark_of
 from chalicelib.core.work.model import Work, WorkStatus
 from chalicelib.core.work.scopes import Scope
 from chalicelib.local import work_shelf
@@ -435,6 +436,63 @@ def test_a_result_that_is_there_already_is_a_conflict_and_nothing_is_added(queue
     with pytest.raises(Conflict):
         results.deposit_results([an_ended(2), an_ended(1)], queue)
     assert results.status_results(queue) == {"sample": 1}
+
+
+def test_an_audit_ends_when_its_time_is_over_and_the_next_one_goes_on(queue):
+    deposit(queue, *[a_work(timeout=1) for _ in range(5)])
+    for _ in range(5):
+        withdraw(queue)
+    ticks = iter(range(0, 1000, 3))  # three seconds pass from one work to the next
+    done = [
+        audits.audit_expired(queue, after(10), lambda: next(ticks)),
+        audits.audit_expired(queue, after(10)),
+        audits.audit_failed(queue, lambda: next(ticks)),
+        audits.audit_failed(queue),
+    ]
+    assert done == [3, 2, 3, 2]
+    assert counts(queue) == (5, 5, 0, 0, 0)
+
+
+def test_half_a_count_of_stale_works_is_an_error(queue):
+    deposit(queue, *[a_work(pipeline=name, creation=1.0) for name in "abc"])
+    slow = iter(range(0, 1000, 5))
+    with pytest.raises(Unavailable, match="at least 1 works"):
+        audits.audit_stale(7, queue, NOON, lambda: next(slow))
+    assert audits.audit_stale(7, queue, NOON) == 3
+
+
+def test_works_of_a_site_are_walked_in_the_turn_in_which_they_are_withdrawn(queue):
+    told = [("sample", 1), ("other", 5), ("sample", 5), ("other", 3)]
+    for seconds, (pipeline, priority) in enumerate(told):
+        work = a_work(pipeline=pipeline, priority=priority, site="batch")
+        deposit(queue, work, at=after(seconds))
+    deposit(queue, a_work())
+    scope = Scope(site="batch", is_in_turn=True, has_results=False)
+    walked = [
+        kept.document for kept in queue.works.walk(scope) if kept.document["site"] == "batch"
+    ]
+    taken = [withdraw(queue, {"site": "batch"})["id"] for _ in told]
+    assert [each["id"] for each in walked] == taken
+    assert [each["priority"] for each in walked] == [5, 5, 3, 1]
+    assert [*queue.works.walk(scope)] == []
+
+
+def test_a_pushed_work_expires_with_its_lease_and_not_before(queue):
+    (work_id,) = deposit(queue, a_work(timeout=60))
+    (kept,) = queue.works.get([work_id])
+    lease = Lease(
+        run_id="r",
+        work_id=work_id,
+        attempt=1,
+        start=mark_of(NOON),
+        seconds=7200,
+        home="s3://b/r/",
+        files="s3://b/f/",
+    )
+    assert queue.works.replace(kept, leased(Work.model_validate(kept.document), lease))
+    assert audits.audit_expired(queue, after(7000)) == 0
+    assert "lease_ends_at" not in view(queue)[0]
+    assert audits.audit_expired(queue, after(7201)) == 1
 
 
 def test_results_are_of_works_that_have_ended(queue):

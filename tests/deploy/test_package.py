@@ -1,18 +1,19 @@
-"""``chalice package``: everything that ``app.py`` holds is in the CloudFormation template."""
+"""``chalice package``: everything that ``app.py`` holds is in the templates, and what Chalice lacks."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from chalicelib.web.api import OPEN
+from infra import policies
+from infra.lambda_python import CHECKOUT
+from infra.templates import read
+from tests.deploy.running import in_project
 
-CHECKOUT = Path(__file__).parents[2]
 HANDLERS = {
     "app.app": 60,
     "app.on_cleanup_time": 60,
@@ -22,85 +23,119 @@ HANDLERS = {
     "app.on_sweep": 300,
     "app.on_wake": 60,
 }
+EVENT_FAILURES = "${Name}-event-failures"
 
 
 @pytest.fixture(scope="module")
-def resources(tmp_path_factory):
-    """The template's resources. What the Lambda depends on is left out: it would be fetched."""
-    project = tmp_path_factory.mktemp("project")
-    ignored = shutil.ignore_patterns("__pycache__", "deployments")
-    for name in ("chalicelib", ".chalice"):
-        shutil.copytree(CHECKOUT / name, project / name, ignore=ignored)
-    shutil.copy(CHECKOUT / "app.py", project)
-    (project / "requirements.txt").write_text("")
-    environment = {
-        "PATH": str(Path(sys.executable).parent),
-        "HOME": str(project),
-        "PIP_NO_INDEX": "1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-    }
-    code = "from chalice.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "package", "--stage", "dev", "out"],
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads((project / "out/sam.json").read_text())["Resources"]
+def resources(packaged):
+    return read(packaged / "sam.yaml")["Resources"]
 
 
 def properties(resources, kind):
     return [each["Properties"] for each in resources.values() if each["Type"] == kind]
 
 
+@pytest.fixture(scope="module")
 def functions(resources):
     found = properties(resources, "AWS::Serverless::Function")
     return {function["Handler"]: function for function in found}
 
 
-def test_every_handler_is_a_function_with_time_enough(resources):
-    timeouts = {name: each["Timeout"] for name, each in functions(resources).items()}
-    assert timeouts == HANDLERS
+def source(function):
+    (event,) = function["Events"].values()
+    return event["Type"], event["Properties"]
 
 
-def test_every_event_source_is_there(resources):
-    found = functions(resources)
-
-    def source(handler):
-        (event,) = found[handler]["Events"].values()
-        return event["Type"], event["Properties"]
-
-    for handler, queue in (("on_submission", "submissions"), ("on_wake", "wake")):
-        kind, about = source(f"app.{handler}")
-        assert (kind, about["BatchSize"]) == ("SQS", 10)
-        assert about["Queue"]["Fn::Sub"].endswith(f":falsework-{queue}")
-    assert source("app.on_sweep") == ("Schedule", {"Schedule": "rate(1 minute)"})
-    assert source("app.on_cleanup_time") == ("Schedule", {"Schedule": "cron(0 9 * * ? *)"})
-    for handler, service in (("on_job_change", "aws.batch"), ("on_object_created", "aws.s3")):
-        kind, about = source(f"app.{handler}")
-        assert (kind, about["Pattern"]["source"]) == ("CloudWatchEvent", [service])
+def test_every_handler_is_a_function_with_time_enough(functions):
+    assert {name: each["Timeout"] for name, each in functions.items()} == HANDLERS
 
 
-def test_every_route_asks_for_a_signature(resources):
-    (api,) = properties(resources, "AWS::Serverless::Api")
-    body = api["DefinitionBody"]
-    methods = {
-        (path, verb.upper()): told
-        for path, verbs in body["paths"].items()
-        for verb, told in verbs.items()
-    }
-    assert len(methods) >= 10
-    asking = {name for name, told in methods.items() if told.get("security") == [{"sigv4": []}]}
-    assert methods.keys() - asking == OPEN
-    assert body["securityDefinitions"]["sigv4"]["x-amazon-apigateway-authtype"] == "awsSigv4"
+def test_every_function_has_the_name_that_alarms_and_policies_mean(functions):
+    for handler, function in functions.items():
+        end = "" if handler == "app.app" else f"-{handler.removeprefix('app.')}"
+        assert function["FunctionName"] == {"Fn::Sub": f"${{Name}}{end}"}
 
 
-def test_what_is_listened_to_comes_from_the_stages_environment(tmp_path):
+def test_lambda_runs_a_python_that_has_years_to_live(functions):
+    for function in functions.values():
+        assert tuple(map(int, function["Runtime"].removeprefix("python").split("."))) >= (3, 12)
+
+
+@pytest.mark.parametrize("name", ["submission", "wake"])
+def test_a_queue_is_told_which_messages_failed_and_the_function_knows(functions, name):
+    function = functions[f"app.on_{name}"]
+    kind, about = source(function)
+    assert (kind, about["BatchSize"]) == ("SQS", 10)
+    assert about["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert about["ScalingConfig"]["MaximumConcurrency"] >= 2
+    told = function["Environment"]["Variables"]["FALSEWORK_REPORTS_BATCH_ITEM_FAILURES"]
+    assert told == "true"
+    queue = "submissions" if name == "submission" else name
+    assert about["Queue"]["Fn::Sub"].endswith(f":falsework-dev-{queue}")
+
+
+def test_only_the_wake_function_may_send_itself_messages_without_end(functions):
+    allowed = {name for name, each in functions.items() if each.get("RecursiveLoop") == "Allow"}
+    assert allowed == {"app.on_wake"}
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind"),
+    [("object_created", "CloudWatchEvent"), ("job_change", "CloudWatchEvent"),
+     ("cleanup_time", "Schedule")],
+)  # fmt: skip
+def test_an_event_that_cannot_be_delivered_or_taken_in_is_kept(functions, handler, kind):
+    function = functions[f"app.on_{handler}"]
+    found, about = source(function)
+    assert found == kind
+    assert about["DeadLetterConfig"]["Arn"]["Fn::Sub"].endswith(EVENT_FAILURES)
+    kept = function["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+    assert kept["Destination"]["Fn::Sub"].endswith(EVENT_FAILURES)
+
+
+def test_the_sweep_comes_every_minute_and_is_not_tried_again(functions):
+    kind, about = source(functions["app.on_sweep"])
+    assert (kind, about["Schedule"]) == ("Schedule", "rate(1 minute)")
+    assert functions["app.on_sweep"]["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
+    assert source(functions["app.on_cleanup_time"])[1]["Schedule"] == "cron(0 9 * * ? *)"
+
+
+def test_every_function_has_a_role_with_its_own_policy(resources, functions):
+    for handler, function in functions.items():
+        name = "api_handler" if handler == "app.app" else handler.removeprefix("app.")
+        role = resources[function["Role"]["Fn::GetAtt"][0]]["Properties"]
+        (own,) = role["Policies"]
+        assert own["PolicyDocument"] == policies.policy(name, "dev")
+
+
+def test_the_merge_template_names_nothing_that_chalice_does_not_make(resources):
+    assert all("Type" in resource for resource in resources.values())
+
+
+def test_the_packaged_template_passes_cfn_lint_without_a_warning(packaged):
+    done = lint(packaged / "sam.yaml")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_cfn_lint_would_have_found_the_log_group_that_chalice_names_wrongly(packaged, tmp_path):
+    wrong = tmp_path / "sam.yaml"
+    text = (packaged / "sam.yaml").read_text()
+    wrong.write_text(text.replace("Fn::Sub: /aws/lambda/${Name}\n", "Fn::Sub: /${ApiHandler}\n"))
+    assert "ApiHandler" in lint(wrong).stdout
+
+
+def test_terraform_is_given_every_function_too(packaged, built, lambda_python, tmp_path):
+    words = ("package", "--stage", "dev", "--pkg-format", "terraform", str(tmp_path / "out"))
+    done = in_project(lambda_python, built, *words)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "out" / "chalice.tf.json").read_text())["resource"]
+    assert {each["handler"] for each in told["aws_lambda_function"].values()} == set(HANDLERS)
+    assert len(told["aws_iam_role_policy"]) == len(HANDLERS)
+    assert len(told["aws_lambda_event_source_mapping"]) == 2
+    assert (tmp_path / "out" / "deployment.zip").stat().st_size
+
+
+def test_what_is_listened_to_comes_from_the_stages_environment():
     code = (
         "import json, app; print(json.dumps([[getattr(e, 'queue', ''),"
         " getattr(e, 'event_pattern', {}).get('detail')] for e in app.app.event_sources]))"
@@ -122,3 +157,8 @@ def test_what_is_listened_to_comes_from_the_stages_environment(tmp_path):
     told = json.dumps(json.loads(done.stdout))
     for word in ('"s-queue"', '"w-queue"', '"r-bucket"', '"p-"'):
         assert word in told
+
+
+def lint(template: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cfnlint", "--template", str(template)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)

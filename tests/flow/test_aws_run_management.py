@@ -66,6 +66,18 @@ def world_file_id():
     return json.loads(ask("GET", "/runs/r1/files").body)["files"][0]["id"]
 
 
+def test_links_are_entered_in_the_audit_and_never_the_url(world):
+    made(world)
+    ask("GET", "/runs/r1/files?key=out/a.txt")
+    world.pass_time(1)
+    ask("GET", "/flowserv/runs/r1/downloads/archive")
+    found = [each.content for each in world.home.ports.documents.list("audit#r1")]
+    assert [(each["what"], each["who"], each["detail"]) for each in found] == [
+        ("link", "local", "out/a.txt"),
+        ("archive", "local", ""),
+    ]
+
+
 def test_an_archive_is_made_once_and_kept(world):
     run = made(world)
     content = linked_object(world, ask("GET", "/runs/r1/archive"))

@@ -8,14 +8,16 @@ from datetime import timedelta
 import pytest
 
 from chalicelib import bootstrap
-from chalicelib.core.errors import InvalidRequest, NotFound
+from chalicelib.core.errors import Forbidden, InvalidRequest, NotFound
 from chalicelib.core.flowserv.workflows import ORIGIN, Argument
 from chalicelib.core.plans.plan import Plan
-from chalicelib.core.principals import LOCAL
+from chalicelib.core.principals import LOCAL, Caller, Principal, Scope
 from chalicelib.core.run import RunState
 from chalicelib.core.site import Site
 from chalicelib.local.engine_loop import Loop
+from chalicelib.owned import owned_by
 from chalicelib.run_manager.creation import create_run, current_run
+from chalicelib.run_manager.results import rank_workflow
 from chalicelib.settings import Settings
 from chalicelib.web.gateway import Gateway
 from tests.unit.flowserv.values import AT, a_run
@@ -216,3 +218,51 @@ def test_runs_in_a_current_ranking_are_not_obsolete_but_post_processing_runs_are
     _, done = ask("DELETE", "/runs?created_before=2026-05-01")
     assert sorted(done["ids"]) == ["a", "new", "old"]
     assert home.ports.runs.load("b").id == "b"
+
+
+# --- who sees what
+
+
+def seen_by(home, *groups):
+    """The ports of somebody in these groups."""
+    principal = Principal(name="ann", scopes=frozenset(Scope), groups=frozenset(groups))
+    return owned_by(Caller(principal, "here"), home.ports)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param({"group": "other"}, id="foreign-group"),
+        pytest.param({"workflow": "bare"}, id="foreign-workflow"),
+        pytest.param({"group": "nobody"}, id="no-group"),
+    ],
+)
+def test_what_is_foreign_is_not_there(home, asked):
+    with pytest.raises(NotFound, match="there is no"):
+        create_run(seen_by(home, "lab"), **asked)
+    assert home.ports.runs.list().runs == ()
+
+
+def test_only_who_is_in_a_workflows_own_group_makes_runs_of_others_runs(home):
+    home.ports.runs.save(a_post_processing_run("p", 1, []))
+    with pytest.raises(Forbidden):
+        create_run(seen_by(home, "lab"), workflow="align")
+    assert current_run("align", seen_by(home, "lab")) is None
+    own = seen_by(home, "lab", "workflow.align")
+    assert current_run("align", own).id == "p"
+    assert create_run(own, workflow="align").group == "workflow.align"
+
+
+def test_a_leaderboard_shows_the_groups_that_its_reader_is_in(home):
+    best, mine = a_ranked(home, "other1", 0.9), a_ranked(home, "lab1", 0.5)
+    assert [run.run_id for run in rank_workflow("align", home.ports)] == [best, mine]
+    assert [run.run_id for run in rank_workflow("align", seen_by(home, "lab"))] == [mine]
+    with pytest.raises(NotFound):
+        rank_workflow("align", seen_by(home, "small"))
+
+
+def test_files_of_runs_that_its_maker_does_not_see_are_not_brought(home):
+    foreign = a_ranked(home, "other1", 0.9)
+    run = create_run(seen_by(home, "workflow.align"), workflow="align", runs=[foreign])
+    demand = run.plan.request["request"]["demand_execution"]
+    assert list(demand["execution_parameters"]["params"]) == ["out", "seed", "ranking"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +112,18 @@ class TestRun:
         done = falsework("run", file, "--wait", cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.endswith('{\n  "n": 2\n}\n')
+
+    def test_the_example_of_the_documentation_runs(self, tmp_path):
+        text = (Path(__file__).parents[2] / "docs/functions.md").read_text()
+        document = json.loads(text.split("```json")[1].split("```")[0])
+        reads = tmp_path / ".falsework/s3/data/reads/a"
+        reads.parent.mkdir(parents=True)
+        reads.write_text("a")
+        done = falsework("run", self.request(tmp_path, **document), "--wait", cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert json.loads(done.stdout[done.stdout.rindex("\n{") :]) == {
+            "paths": ["reads/", "reads/a"]
+        }
 
     def test_a_kind_that_nobody_knows_is_refused(self, tmp_path):
         file = self.request(tmp_path, kind="lambda", **LAMBDA)

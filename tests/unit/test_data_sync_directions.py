@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from chalicelib.core.data_sync.missing import SourceMissing
 from chalicelib.core.data_sync.plan import Tally
 from chalicelib.core.errors import InvalidRequest, Unavailable
+from chalicelib.worker.sync.leavings import DOWNLOAD
 from chalicelib.worker.sync.locks import lock_in
 from chalicelib.worker.sync.syncing import DataSync
 from tests.unit.sync_world import FS, LONG_AGO, NOW, B, World, later, tree

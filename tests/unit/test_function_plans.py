@@ -138,7 +138,7 @@ class TestBatchLambda:
     def test_the_definition_is_the_runs_own_and_tried_again_by_us(self):
         mounts = {"mount_point_configs": [{"file_system": FS, "container_path": "/data"}]}
         found = definition(plan({**BODY, "name": "get stats", **mounts}))
-        assert found.name == f"get-stats-{UID}"
+        assert found.name == f"dev-me-get-stats-{UID}"
         assert found.retry_strategy["attempts"] == 5
         assert found.volumes[0]["efsVolumeConfiguration"]["rootDirectory"] == "/"
         assert found.mount_points[0]["containerPath"] == "/data"

@@ -134,7 +134,10 @@ def _outputs(run: Run) -> object:
 def _may_close(run: Run, plan: StagePlan) -> bool:
     """Closing stages wait for every job: what is still used must not be taken down."""
     if plan.closes_on is not None:
-        is_due = run.state is _ENDS[plan.closes_on]
+        failed = plan.closes_for
+        is_due = run.state is _ENDS[plan.closes_on] and (
+            failed is None or run.stage(failed).status is StageStatus.ERROR
+        )
     else:
         policy = run.plan.clean_up
         is_due = policy is CleanUpPolicy.ALWAYS or (

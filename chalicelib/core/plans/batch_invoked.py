@@ -131,7 +131,7 @@ def variables(call: Invocation, place: Exchange, site: Site) -> dict[str, str]:
 def _definition(call: Invocation, place: Exchange, mark: str, site: Site) -> JobDefinition:
     """Nobody else's: its name is the run's own, so that it may be taken back."""
     return JobDefinition(
-        name=definition_name(call.name, mark),
+        name=definition_name(site.env_base, call.name, mark),
         image=call.image,
         command=_command(call, place, site),
         mount_points=call.mount_points,

@@ -153,6 +153,8 @@ class StagePlan(Noun):
     is_closing: bool = False
     closes_on: Literal["success", "error"] | None = None
     """Of a closing stage that the clean-up policy has no say in: after which end it runs."""
+    closes_for: str | None = None
+    """And only if the stage of that name ended in ERROR."""
     when: Chosen | None = None
     """Else it is COMPLETE at once, without a result."""
     timeout_seconds: int | None = Field(default=None, ge=1)

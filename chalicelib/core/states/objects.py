@@ -14,6 +14,7 @@ import re
 import uuid
 from typing import Final, NamedTuple
 
+from chalicelib.core.demand.names import batch_name
 from chalicelib.core.limits import BATCH_JOB_NAME_CHARACTERS
 
 KEY_PREFIX: Final = "scratch/"
@@ -52,6 +53,11 @@ def safe_name(text: str, most: int = BATCH_JOB_NAME_CHARACTERS) -> str:
     return _NOT_IN_A_NAME.sub("-", text).lstrip("-_")[:most] or "x"
 
 
-def definition_name(name: str, mark: str) -> str:
-    """Return ``<name>-<mark>``; a long name gives way, the mark makes it one's own."""
-    return f"{safe_name(name, BATCH_JOB_NAME_CHARACTERS - len(mark) - 1)}-{mark}"
+def definition_name(env_base: str, name: str, mark: str) -> str:
+    """Return ``<env_base>-<name>-<mark>``, where the name may begin with the prefix already.
+
+    A long name gives way, and the mark makes it one's own. The prefix is what the deployment's
+    policies go by; the construct has none.
+    """
+    most = BATCH_JOB_NAME_CHARACTERS - len(env_base) - len(mark) - 2
+    return batch_name(env_base, safe_name(name, most), mark)

@@ -11,7 +11,7 @@ A list holds references as well, which States itself does not allow: a list of s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from pydantic import JsonValue
@@ -22,6 +22,8 @@ from chalicelib.core.states.intrinsics import Scope, evaluate
 from chalicelib.core.states.paths import is_reference
 
 SUFFIX: Final = ".$"
+Refers = Callable[[object], bool]
+"""Tells which texts are references."""
 
 
 def parameters(tree: JsonValue) -> JsonValue:
@@ -43,23 +45,23 @@ def parameters(tree: JsonValue) -> JsonValue:
     return found
 
 
-def resolved(tree: JsonValue, scope: Scope) -> JsonValue:
+def resolved(tree: JsonValue, scope: Scope, refers: Refers = is_reference) -> JsonValue:
     """Return the tree with the values in the place of the references, in either notation.
 
     Raises InvalidRequest, whose field is the place in the tree.
     """
     if isinstance(tree, Mapping):
-        return _members(tree, scope)
+        return _members(tree, scope, refers)
     if isinstance(tree, list):
         values = []
         for place, each in enumerate(tree):
             with at_field(str(place)):
-                values.append(resolved(each, scope))
+                values.append(resolved(each, scope, refers))
         return values
-    return evaluate(tree, scope) if isinstance(tree, str) and is_reference(tree) else tree
+    return evaluate(tree, scope) if isinstance(tree, str) and refers(tree) else tree
 
 
-def _members(tree: Mapping[str, JsonValue], scope: Scope) -> JsonValue:
+def _members(tree: Mapping[str, JsonValue], scope: Scope, refers: Refers) -> JsonValue:
     found: dict[str, JsonValue] = {}
     for key, value in tree.items():
         name = key.removesuffix(SUFFIX)
@@ -70,13 +72,13 @@ def _members(tree: Mapping[str, JsonValue], scope: Scope) -> JsonValue:
                     value=shortened(value),
                     mend="give one of them",
                 )
-            if name != key and not is_reference(value):
+            if name != key and not refers(value):
                 raise InvalidRequest(
                     f"{key!r} needs a reference",
                     value=shortened(value),
                     mend="give a path ($.x) or a function (States.…), or take .$ from the key",
                 )
-            found[name] = resolved(value, scope)
+            found[name] = resolved(value, scope, refers)
     return found
 
 

@@ -45,6 +45,12 @@ def test_the_last_line_of_progress_is_what_counts():
     assert note_of(f"==> sync <==\n{written(5)}something\n{written()}and more\n") == LINE
 
 
+def test_of_a_batch_the_line_says_that_it_is_only_one():
+    batch = f"==> sync (a, 3) <==\ns3://in/: batch 3, 1,024 requests\n{written()}"
+    assert note_of(batch) == f"one of the batches: {LINE}"
+    assert note_of(f"{batch}==> sync (b) <==\n{written()}") == LINE
+
+
 @pytest.mark.parametrize("log", ["", "hello\n", '{"event": "progress"}\n', '{"event": "progress"'])
 def test_a_log_without_progress_says_nothing(log):
     assert note_of(log) == ""

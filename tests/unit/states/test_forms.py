@@ -67,9 +67,11 @@ class TestObjects:
 
     @given(st.text(max_size=200), st.from_regex(r"[a-z2-7]{20}", fullmatch=True))
     def test_a_definition_keeps_its_mark_however_long_the_name(self, text, mark):
-        name = objects.definition_name(text, mark)
+        name = objects.definition_name("dev", text, mark)
         assert is_batch_name(name)
         assert name.endswith(f"-{mark}")
+        assert name.startswith("dev-")
+        assert objects.definition_name("dev", f"dev-{mark}", mark) == f"dev-{mark}-{mark}"
 
 
 class TestBatch:

@@ -1,0 +1,147 @@
+"""``infra/foundation.yaml``: sound, encrypted, kept, and what the application relies on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from infra.lambda_python import CHECKOUT
+from infra.outputs import VARIABLES
+from infra.templates import FOUNDATION, TEMPLATE_BYTES, body, read
+from tests.deploy.test_package import HANDLERS, lint
+
+RESOURCES = read()["Resources"]
+STATE = {
+    "AWS::DynamoDB::Table",
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+    "AWS::EFS::FileSystem",
+    "AWS::ECR::Repository",
+    "AWS::Logs::LogGroup",
+    "AWS::KMS::Key",
+}
+KEPT_FOR_EVER = ("works/", "results/", "runs/")
+
+
+def of_kind(kind):
+    return {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == kind}
+
+
+def rules(bucket):
+    return of_kind("AWS::S3::Bucket")[bucket]["LifecycleConfiguration"]["Rules"]
+
+
+def expiry(bucket, prefix):
+    (rule,) = [each for each in rules(bucket) if each.get("Prefix") == prefix]
+    return rule["ExpirationInDays"]
+
+
+def test_it_passes_cfn_lint_without_a_warning():
+    done = lint(FOUNDATION)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_it_can_be_sent_without_a_bucket():
+    assert len(body()) <= TEMPLATE_BYTES
+    assert json.loads(body())["Resources"] == RESOURCES
+
+
+def test_whoever_names_nothing_gets_everything():
+    assert all("Default" in each for each in read()["Parameters"].values())
+
+
+def test_state_outlives_its_stack():
+    for name, resource in RESOURCES.items():
+        if resource["Type"] in STATE:
+            kept = (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
+            assert kept == ("Retain", "Retain"), name
+
+
+@pytest.mark.parametrize("bucket", of_kind("AWS::S3::Bucket"))
+def test_a_bucket_is_versioned_closed_encrypted_and_tells_eventbridge(bucket):
+    told = of_kind("AWS::S3::Bucket")[bucket]
+    assert told["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert set(told["PublicAccessBlockConfiguration"].values()) == {True}
+    assert told["NotificationConfiguration"]["EventBridgeConfiguration"]["EventBridgeEnabled"]
+    (encryption,) = told["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}  # ETags
+    assert any("AbortIncompleteMultipartUpload" in rule for rule in rules(bucket))
+    (policy,) = [
+        each["PolicyDocument"]
+        for each in of_kind("AWS::S3::BucketPolicy").values()
+        if each["Bucket"] == {"Ref": bucket}
+    ]
+    (statement,) = policy["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_no_lifecycle_rule_touches_state():
+    for rule in rules("ScratchBucket"):
+        prefix = rule.get("Prefix")
+        if prefix is None:
+            assert "ExpirationInDays" not in rule
+        else:
+            assert prefix
+            assert not prefix.startswith(KEPT_FOR_EVER)
+
+
+def test_what_a_dead_letter_points_to_is_there_as_long_as_the_letter():
+    kept_seconds = of_kind("AWS::SQS::Queue")["DeadLetterQueue"]["MessageRetentionPeriod"]
+    assert expiry("ScratchBucket", "dead-letters/") * 86_400 > kept_seconds
+
+
+def test_archives_are_kept_as_long_as_the_code_says():
+    archive = pytest.importorskip("chalicelib.core.flowserv.archive")
+    assert expiry("ScratchBucket", "archives/") == getattr(archive, "ARCHIVE_DAYS", 7)
+
+
+@pytest.mark.parametrize(
+    ("queue", "handler"), [("SubmissionsQueue", "on_submission"), ("WakeQueue", "on_wake")]
+)
+def test_a_message_stays_hidden_for_as_long_as_its_function_may_work(queue, handler):
+    told = of_kind("AWS::SQS::Queue")[queue]
+    assert told["VisibilityTimeout"] >= HANDLERS[f"app.{handler}"]
+    assert told["SqsManagedSseEnabled"]
+    assert told["RedrivePolicy"]["deadLetterTargetArn"] == {
+        "Fn::GetAtt": ["DeadLetterQueue", "Arn"]
+    }
+
+
+def test_every_queue_of_jobs_lets_go_of_what_can_never_start():
+    for queue in of_kind("AWS::Batch::JobQueue").values():
+        actions = queue["JobStateTimeLimitActions"]
+        assert {each["State"] for each in actions} == {"RUNNABLE"}
+        assert len({each["Reason"] for each in actions}) == 3
+
+
+def test_access_points_are_found_by_their_role_and_let_the_worker_write():
+    names = set()
+    for point in of_kind("AWS::EFS::AccessPoint").values():
+        tags = {tag["Key"]: tag["Value"] for tag in point["AccessPointTags"]}
+        assert tags["env_base"] == {"Ref": "EnvBase"}
+        assert point["PosixUser"] == {"Uid": "1000", "Gid": "1000"}
+        names.add(tags["Name"])
+    assert names == {"scratch", "shared", "tmp"}
+    dockerfile = (CHECKOUT / "infra" / "worker" / "Dockerfile").read_text()
+    assert "\nUSER 1000:1000\n" in dockerfile
+
+
+def test_containers_have_no_way_to_the_machines_own_role():
+    (template,) = of_kind("AWS::EC2::LaunchTemplate").values()
+    options = template["LaunchTemplateData"]["MetadataOptions"]
+    assert options == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+
+
+def test_every_output_that_the_functions_are_told_is_given_out():
+    assert set(VARIABLES.values()) <= set(read()["Outputs"])
+
+
+def test_every_alarm_tells_somebody_and_stands_on_the_dashboard():
+    (dashboard,) = of_kind("AWS::CloudWatch::Dashboard").values()
+    text = dashboard["DashboardBody"]["Fn::Sub"]
+    for alarm in of_kind("AWS::CloudWatch::Alarm").values():
+        assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+        assert f":alarm:{alarm['AlarmName']['Fn::Sub']}" in text
+    assert json.loads(text.replace("${", "$("))["widgets"]

@@ -1,0 +1,119 @@
+"""Least privilege: what each function may do, as it is written."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from infra import policies
+from infra.lambda_python import CHECKOUT
+from infra.outputs import Place
+from infra.policies import FUNCTIONS, NO_RESOURCE, STAGES, Grant
+
+CONFIG = json.loads((CHECKOUT / ".chalice" / "config.json").read_text())
+OUTPUTS = {
+    "TableArn": "arn:aws-us-gov:dynamodb:us-gov-west-1:111122223333:table/falsework-dev",
+    "ScratchBucket": "scratch-x",
+    "RequestsBucket": "requests-x",
+    "DataBucket": "lab.data",
+    "DefaultJobQueue": "arn:aws-us-gov:batch:us-gov-west-1:111122223333:job-queue/mine",
+}
+OWN = [(function, stage) for function in FUNCTIONS for stage in STAGES]
+
+
+def statements(function, stage="dev"):
+    return policies.policy(function, stage)["Statement"]
+
+
+@pytest.mark.parametrize(("function", "stage"), OWN)
+def test_the_file_is_what_the_table_says(function, stage):
+    written = policies.path(function, stage).read_text()
+    assert written == policies.text(policies.policy(function, stage)), "make policies"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_chalice_gives_every_function_its_own_file_and_makes_up_none(stage):
+    told = CONFIG["stages"][stage]["lambda_functions"]
+    files = {name: about["iam_policy_file"] for name, about in told.items()}
+    assert files == {name: policies.path(name, stage).name for name in FUNCTIONS}
+    assert CONFIG["autogen_policy"] is False
+
+
+def test_every_action_is_on_a_resource_unless_aws_knows_none_for_it():
+    everywhere = {
+        action
+        for function in FUNCTIONS
+        for each in statements(function)
+        if "*" in each["Resource"]
+        for action in each["Action"]
+    }
+    assert everywhere == {
+        "batch:DescribeJobs",
+        "batch:ListJobs",
+        "batch:DescribeJobDefinitions",
+        "batch:DescribeJobQueues",
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+    }
+
+
+def test_no_action_is_a_pattern():
+    for function in FUNCTIONS:
+        assert not [each for each in statements(function) if "*" in "".join(each["Action"])]
+
+
+def test_what_is_wider_than_a_name_says_why():
+    for grant in {each for grants in FUNCTIONS.values() for each in grants if hash_of(each)}:
+        if any(each in NO_RESOURCE or each.endswith("/*") for each in grant.resources):
+            is_bucket = grant.service in {"s3", "logs"}
+            assert grant.why or is_bucket or grant.sid in {"SubmitJobs", "DefineJobs"}, grant.sid
+
+
+def hash_of(grant: Grant) -> bool:
+    return grant.condition is None
+
+
+def test_roles_are_passed_to_jobs_only_and_only_those_that_are_named_so():
+    for function in FUNCTIONS:
+        (passing,) = [each for each in statements(function) if "iam:PassRole" in each["Action"]]
+        assert passing["Resource"] == ["arn:*:iam::*:role/falsework-dev-job-*"]
+        told = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+        assert passing["Condition"] == told
+
+
+def test_a_function_writes_only_its_own_log():
+    groups = {
+        each["Resource"][0].split(":log-group:")[1].partition(":")[0]
+        for function in FUNCTIONS
+        for each in statements(function)
+        if each["Sid"] == "WriteOwnLogs"
+    }
+    assert len(groups) == len(FUNCTIONS)
+
+
+def test_stages_have_nothing_in_common():
+    for function in FUNCTIONS:
+        dev = json.dumps(policies.policy(function, "dev"))
+        assert "falsework-prod" not in dev
+        assert "falsework-dev" not in json.dumps(policies.policy(function, "prod"))
+
+
+def test_a_deployment_names_its_account_region_and_buckets():
+    place = Place("dev", OUTPUTS)
+    for function in FUNCTIONS:
+        pinned = json.dumps(place.pin(policies.policy(function, "dev")))
+        assert "arn:*" not in pinned
+        assert ":*:*:" not in pinned
+        assert "falsework-dev-scratch-" not in pinned
+        assert "job-queue/mine" in pinned
+    api = json.dumps(place.pin(policies.policy("api_handler", "dev")))
+    assert '"arn:aws-us-gov:s3:::lab.data/*"' in api
+    assert '"arn:aws-us-gov:iam::111122223333:role/falsework-dev-job-*"' in api
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_policy_fits_its_role(function):
+    """10,240 characters without blanks: IAM and STS quotas, inline policies of a role."""
+    told = Place("dev", OUTPUTS).pin(policies.policy(function, "dev"))
+    assert len(json.dumps(told, separators=(",", ":"))) < 10_240
