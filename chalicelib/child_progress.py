@@ -16,6 +16,7 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.noun import Noun
 from chalicelib.core.plans.run_actions import RunsAction
 from chalicelib.core.run import Run
+from chalicelib.core.states.failures import StatesFailure
 from chalicelib.ports import Ports
 
 RUN_ID_CHARACTERS: Final = 128
@@ -31,7 +32,7 @@ class Progress(Noun):
     """The first index that was never started."""
     open: tuple[int, ...] = ()
     """Started, or about to be, and not seen to have settled."""
-    failed: str | None = None
+    failed: StatesFailure | None = None
     """What the first one that failed ended of."""
     opened_at: AwareDatetime | None = None
     """When somebody last set out to start those in ``open`` that are not there."""

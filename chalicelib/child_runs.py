@@ -28,7 +28,8 @@ from chalicelib.core.events import CancelRequested, ChildrenEnded
 from chalicelib.core.plans.run_actions import MOST_CHILDREN, RunsAction
 from chalicelib.core.principals import ENGINE
 from chalicelib.core.run import Run, RunState
-from chalicelib.core.run_values import Item, items_of, request_of, result_of
+from chalicelib.core.run_values import Item, items_of, request_of
+from chalicelib.core.states.failures import TASK_FAILED, StatesFailure, failure_of, output_of
 from chalicelib.document_ports import StaleDocument
 from chalicelib.ports import Ports
 
@@ -105,7 +106,8 @@ def _start_more(family: Family, progress: Progress, items: list[JsonValue] | Non
         except FalseworkError as exc:
             what = "" if item is None else f"item {index}: "
             left = tuple(each for each in progress.open if each != index)
-            failed = f"{what}the run could not be started: {exc}"
+            why = f"{what}the run could not be started: {exc}"
+            failed = StatesFailure(Error=TASK_FAILED, Cause=why)
             return progress.model_copy(update={"open": left, "failed": failed})
     if trouble is not None:
         raise trouble
@@ -156,10 +158,11 @@ def _outcome(family: Family, progress: Progress, items: list[JsonValue] | None) 
     if family.command.is_over:
         return _ended(family)
     if progress.failed is not None and not family.action.may_fail:
-        return _ended(family, error=progress.failed)
+        return _ended(family, error=progress.failed.Cause)
     if progress.failed is not None:
-        log.warning("run %s, stage %s: %s", family.run.id, family.command.stage, progress.failed)
-        return _ended(family, result={"Error": "States.TaskFailed", "Cause": progress.failed})
+        cause = progress.failed.Cause
+        log.warning("run %s, stage %s: %s", family.run.id, family.command.stage, cause)
+        return _ended(family, result=progress.failed.model_dump(mode="json"))
     if not family.action.keeps_results:
         return _ended(family)
     results = list(_results(family, progress))
@@ -176,7 +179,7 @@ def _outcome(family: Family, progress: Progress, items: list[JsonValue] | None) 
 def _results(family: Family, progress: Progress) -> Iterator[JsonValue]:
     for index in range(progress.count):
         child = child_of(family, index)
-        yield None if child is None else result_of(child)
+        yield None if child is None else output_of(child)
 
 
 def _ended(family: Family, **told: Any) -> ChildrenEnded:
@@ -184,10 +187,12 @@ def _ended(family: Family, **told: Any) -> ChildrenEnded:
     return ChildrenEnded(run_id=family.run.id, at=family.ports.clock(), **about, **told)
 
 
-def _why(child: Run) -> str:
-    if child.error is None:
-        return f"run {child.id} ended in {child.state}"
-    return f"run {child.id} ended in {child.state}: {child.error.message}"
+def _why(child: Run) -> StatesFailure:
+    failure = failure_of(child)
+    if failure is None:
+        return StatesFailure(Error=TASK_FAILED, Cause=f"run {child.id} ended in {child.state}")
+    cause = f"run {child.id} ended in {child.state}: {failure.Cause}"
+    return StatesFailure(Error=failure.Error, Cause=cause)
 
 
 def _check_count(items: list[JsonValue] | None) -> None:

@@ -38,9 +38,9 @@ def start(kind: str, document: object, ports: Ports) -> Run:
     return _kind(kind).start(document, ports)
 
 
-def submit_pipeline(document: object, ports: Ports) -> Run:
+def submit_pipeline(document: object, ports: Ports, *, made_up: str | None = None) -> Run:
     """Start a pipeline of runs of all these kinds."""
-    return pipeline_intake.submit_pipeline(document, ports, _checks())
+    return pipeline_intake.submit_pipeline(document, ports, _checks(), made_up=made_up)
 
 
 def preview_pipeline(document: object, ports: Ports) -> dict[str, JsonValue]:

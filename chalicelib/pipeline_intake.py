@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from chalicelib.accepting import accept
+from chalicelib.core.allowances import check_allowed
 from chalicelib.core.demand.wire import Wire
 from chalicelib.core.documents import at_field, parse_document
 from chalicelib.core.events import RunRequested
@@ -28,15 +29,17 @@ Checks = Mapping[str, Callable[[object, Ports], object]]
 """Kind → what raises InvalidRequest for a document that is none of its."""
 
 
-def submit_pipeline(document: object, ports: Ports, checks: Checks) -> Run:
+def submit_pipeline(
+    document: object, ports: Ports, checks: Checks, *, made_up: str | None = None
+) -> Run:
     """Start the pipeline, and return its run; or the run that the same content has become.
 
-    Raises as every way in does.
+    ``made_up`` is as in ``submit_file_job``. Raises as every way in does.
     """
     submission, plan = _prepare(document, ports, checks)
     uid = ports.mint_uid()
     event = RunRequested(
-        run_id=submission.run_id or f"{KIND}-{uid}",
+        run_id=submission.run_id or f"{KIND}-{made_up or uid}",
         at=ports.clock(),
         uid=uid,
         kind=KIND,
@@ -66,6 +69,7 @@ class _Kept(Wire):
 def _prepare(document: object, ports: Ports, checks: Checks) -> tuple[KindSubmission, Plan]:
     body, run_id, options = split_document(document, "a pipeline")
     pipeline = parse_document(Pipeline, body)
+    check_allowed(options.group, (), ports.site.groups)
     check_pipeline(pipeline, checks.keys())
     _check_requests(pipeline, ports, checks)
     kept = _Kept(pipeline=pipeline.to_wire())

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from chalicelib.core.errors import Misconfigured
 from chalicelib.core.noun import Noun
@@ -25,6 +25,8 @@ Runner = Literal["auto", "bubblewrap", "host", "docker"]
 
 class Settings(Noun):
     """Everything that this process was told."""
+
+    model_config = ConfigDict(hide_input_in_errors=False)  # the operator reads them
 
     root: Path = Path(".falsework")
     """The embedded home's folder."""

@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     aws = Aws.of_environment()
     try:
         place = deploy_foundation(aws, told.stage, dict(told.parameter))
-        project = build(told.stage, place)
+        project = build(told.stage, place, into=told.into)
         if told.only_build:
             print(f"{project} is ready: cd there for chalice")
             return 0

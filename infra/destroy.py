@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import boto3
@@ -24,13 +25,13 @@ from infra.stacks import StackFailed
 KEPT: Final = "the table, the buckets, the queues and the file system stay"
 
 
-def destroy_app(aws: Aws, stage: str) -> None:
+def destroy_app(aws: Aws, stage: str, into: Path | None = None) -> None:
     """Delete the application, whichever way it was deployed. Raises StackFailed."""
     foundation = stacks.outputs(aws.cloudformation, f"falsework-{stage}-foundation")
     place = Place(stage, foundation)
     bucket = foundation["ArtifactBucket"]
     if records.has(aws.s3, bucket, stage):
-        project = build(stage, place)
+        project = build(stage, place, into=into)
         with records.kept(aws.s3, bucket, project, stage):
             chalice(project, "delete", "--stage", stage)
         records.forget(aws.s3, bucket, stage)
@@ -97,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     aws = Aws.of_environment()
     try:
-        destroy_app(aws, told.stage)
+        destroy_app(aws, told.stage, told.into)
         if not told.delete_data:
             print(f"{name} is gone; {KEPT} (make destroy STAGE={told.stage} DELETE_DATA={name})")
             return 0
@@ -112,6 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make destroy", description="Delete a deployment.")
     parser.add_argument("stage", type=stage_name)
+    parser.add_argument("--into", type=Path, help="where to build, instead of build/<stage>")
     parser.add_argument("--delete-data", default="", metavar="NAME", help="delete the state, too")
     return parser
 

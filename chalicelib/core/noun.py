@@ -8,4 +8,5 @@ from pydantic import BaseModel, ConfigDict
 class Noun(BaseModel):
     """A frozen value. Wire models of the neighbours have their own base (``demand/wire.py``)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # An error that nobody foresaw is logged, and what was sent must not be in it.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

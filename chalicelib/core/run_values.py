@@ -101,11 +101,3 @@ def _minting(run: Run, stage: str, item: Item | None) -> Callable[[], str]:
         return str(uuid.UUID(bytes=digest[:16], version=4))
 
     return mint
-
-
-def result_of(run: Run) -> JsonValue:
-    """Return what an ended run comes to: its outputs, or else its last stage's result."""
-    if run.plan.outputs_from is not None:
-        return {"outputs": run.outputs}
-    last = [plan.name for plan in run.plan.stages if not plan.is_closing][-1]
-    return run.stage(last).result

@@ -73,6 +73,8 @@ class Site(Noun):
     the other way round scaffolding answers byte for byte as they do.
     """
 
+    model_config = ConfigDict(hide_input_in_errors=False)  # the operator reads them
+
     env_base: EnvBase = "dev"
     aws_region: str = "us-east-1"
     account_id: str = Field(default="000000000000", pattern=r"^\d{12}$")

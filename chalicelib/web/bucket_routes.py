@@ -16,7 +16,7 @@ from chalicelib import bootstrap
 from chalicelib.core.principals import Scope
 from chalicelib.core.work.model import Work
 from chalicelib.version import VERSION
-from chalicelib.web import asked
+from chalicelib.web import asked, idempotency
 from chalicelib.web.answers import json_answer, value_of
 from chalicelib.web.described import described
 from chalicelib.web.problems import answered
@@ -52,7 +52,14 @@ def show_buckets_version() -> Response:
 def deposit_works() -> Response:
     """Queue a list of works: true, or their ids with ``?return_ids=True``."""
     has_ids = is_asked_for(routes.current_request, "return_ids")
-    ids = buckets.deposit(value_of(routes.current_request), *_queue())
+    ports, at = _queue()
+    first = idempotency.first_try()
+    if first is None:
+        ids = buckets.deposit(value_of(routes.current_request), ports, at)
+    else:
+        ports = ports._replace(mint_entropy=lambda: first.entropy)
+        works = value_of(routes.current_request)
+        ids = buckets.deposit(works, ports, first.at, is_repeat=first.is_over)
     pushing.push_deposited(*bootstrap.dispatcher())
     return json_answer(ids if has_ids else True)
 

@@ -42,11 +42,23 @@ log = logging.getLogger("falsework.web")
 _trying: ContextVar[Begun | None] = ContextVar("trying", default=None)
 
 
-def first_try() -> tuple[str, datetime] | None:
-    """Return what every try of the current request has in common, where it has a key: fresh
-    characters (20 of ``[a-z2-7]``) and the time of the first one."""
+class FirstTry(NamedTuple):
+    """What every try of a request has in common."""
+
+    at: datetime
+    entropy: int
+    """32 random bits."""
+    is_over: bool
+    """Whether this is another one, and the first may have left something behind."""
+
+
+def first_try() -> FirstTry | None:
+    """Return when and how the current request was tried first; None where it has no key."""
     begun = _trying.get()
-    return None if begun is None else (begun.seed, begun.first_at)
+    if begun is None:
+        return None
+    entropy = int(digest_of(begun.seed)[:8], 16)
+    return FirstTry(begun.first_at, entropy, begun.tried_at != begun.first_at)
 
 
 def made_up() -> str | None:

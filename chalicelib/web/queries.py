@@ -77,6 +77,12 @@ class PageQuery(Noun):
     limit: int = Field(default=50, ge=1, le=100)
 
 
+class DryRunQuery(Noun):
+    """The query of what can be looked at before it is done."""
+
+    dry_run: bool = False
+
+
 class FileQuery(Noun):
     """The query of ``GET /runs/{id}/files``."""
 

@@ -26,16 +26,20 @@ from chalicelib.works.saving import until_saved
 from chalicelib.works.views import parse_view, shown
 
 
-def deposit(documents: object, ports: WorkPorts, at: datetime) -> list[str]:
+def deposit(
+    documents: object, ports: WorkPorts, at: datetime, *, is_repeat: bool = False
+) -> list[str]:
     """Queue the works of a list; return their new ids, in its order.
 
-    Nothing is written unless all of them are valid. Who repeats a deposit deposits again.
+    Nothing is written unless all of them are valid. Who repeats a deposit deposits again, unless
+    it ``is_repeat``: at the same time and with the same entropy, so that works that are there
+    already are left alone.
     """
     works = read_works(documents)
     ids = mint_ids(at, [work.pipeline for work in works], ports.mint_entropy())
-    ports.works.add(
-        [deposited(work, work_id, at) for work, work_id in zip(works, ids, strict=True)]
-    )
+    there = set(_found(ids, ports)) if is_repeat else set()
+    new = zip(works, ids, strict=True)
+    ports.works.add([deposited(work, each, at) for work, each in new if each not in there])
     return ids
 
 

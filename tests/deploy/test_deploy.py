@@ -115,7 +115,10 @@ def test_the_queues_have_their_functions(found):
 
 def test_the_bus_and_the_clock_have_their_functions(found):
     told = {
-        targets[0].rpartition("-")[2]: (schedule, json.loads(pattern)["source"] if pattern else None)
+        targets[0].rpartition("-")[2]: (
+            schedule,
+            json.loads(pattern)["source"] if pattern else None,
+        )
         for schedule, pattern, targets in found["rules"].values()
     }
     assert told == {

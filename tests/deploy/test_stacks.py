@@ -1,33 +1,208 @@
 """``make deploy`` and ``make destroy``: both halves in order, again, and what is left.
 
-moto knows neither Batch's service-linked role nor SAM's macro, so the foundation is told of a job
-queue that is there, and the stack of the application is a fake's.
+moto knows neither Batch's service-linked role nor SAM's macro: so the foundation is told of a job
+queue that is there, Chalice deploys the application, and the other way has a fake CloudFormation.
 """
 
 from __future__ import annotations
 
-import json
+import shutil
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from infra import stacks
+from infra.deploy import Aws, deploy_app
+from infra.outputs import VARIABLES, Place
+from infra.templates import read
 from tests.clouds.clients import client, closing_clients
 from tests.deploy.moto_for_chalice import serving
 from tests.deploy.running import of_lambda
 
 QUEUE = "JobQueueArn=arn:aws:batch:us-east-1:123456789012:job-queue/mine"
+DEPLOY = ("deploy", "dev", "--via", "chalice", "--parameter", QUEUE)
 
 
-class Place:
-    """An account, and the commands in it."""
+class Account:
+    """An empty account, and the commands in it."""
 
-    def __init__(self, endpoint, python):
-        self.endpoint, self._python = endpoint, python
+    def __init__(self, endpoint, python, folder):
+        self._endpoint, self._python, self._folder = endpoint, python, folder
 
     def run(self, module, *words):
-        return of_lambda(self._python, "-m", f"infra.{module}", *words, AWS_ENDPOINT_URL=self.endpoint)
+        return of_lambda(
+            self._python, "-m", f"infra.{module}", *words, "--into", str(self._folder),
+            AWS_ENDPOINT_URL=self._endpoint,
+        )  # fmt: skip
 
-    def outputs(self):
-        (stack,) = client("cloudformation", self.endpoint).describe_stacks(
-            StackName="falsework-dev-foundation"
-        )["Stacks"]
-        return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    def client(self, service):
+        return client(service, self._endpoint)
+
+    def functions(self):
+        listed = self.client("lambda").list_functions()["Functions"]
+        return {each["FunctionName"]: each for each in listed}
+
+
+@pytest.fixture(scope="module")
+def account(lambda_python, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("build") / "dev"
+    with serving() as endpoint, closing_clients(endpoint):
+        yield Account(endpoint, lambda_python, folder)
+
+
+@pytest.fixture(scope="module")
+def first(account):
+    done = account.run(*DEPLOY)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_it_prints_the_apis_address_and_the_next_command(first):
+    *_, address, following = first.splitlines()
+    assert address.startswith("API:  https://")
+    assert following.startswith("next: make image STAGE=dev")
+
+
+@pytest.mark.usefixtures("first")
+def test_the_functions_are_told_of_the_foundation(account):
+    told = account.functions()["falsework-dev-on_sweep"]["Environment"]["Variables"]
+    assert set(VARIABLES) <= set(told)
+    assert told["FALSEWORK_TABLE"] == "falsework-dev"
+    assert told["FALSEWORK_SCRATCH_BUCKET"] == "falsework-dev-scratch-123456789012-us-east-1"
+    assert told["FALSEWORK_DEFAULT_JOB_QUEUE"].endswith("job-queue/mine")
+
+
+@pytest.mark.usefixtures("first")
+def test_what_chalice_cannot_say_is_set_afterwards(account):
+    about = account.client("lambda").get_function_event_invoke_config(
+        FunctionName="falsework-dev-on_job_change"
+    )
+    kept = about["DestinationConfig"]["OnFailure"]["Destination"]
+    assert kept == "arn:aws:sqs:us-east-1:123456789012:falsework-dev-event-failures"
+
+
+@pytest.mark.usefixtures("first")
+def test_another_machine_deploys_the_same_application(account, first, lambda_python, tmp_path):
+    before = account.functions()
+    elsewhere = Account(account._endpoint, lambda_python, tmp_path / "dev")
+    done = elsewhere.run(*DEPLOY)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-2:] == first.splitlines()[-2:]
+    assert {name: each["CodeSha256"] for name, each in account.functions().items()} == {
+        name: each["CodeSha256"] for name, each in before.items()
+    }
+    assert len(account.client("lambda").list_event_source_mappings()["EventSourceMappings"]) == 2
+
+
+@pytest.mark.usefixtures("first")
+def test_a_stage_is_destroyed_in_two_steps_and_its_data_only_by_name(account):
+    wrong = account.run("destroy", "dev", "--delete-data", "falsework-prod")
+    assert (wrong.returncode, len(account.functions())) == (2, 7)
+    assert account.run("destroy", "dev").returncode == 0
+    assert not account.functions()
+    assert account.client("dynamodb").list_tables()["TableNames"] == ["falsework-dev"]
+    data = "falsework-dev-data-123456789012-us-east-1"
+    account.client("s3").put_object(Bucket=data, Key="k", Body=b"")
+    done = account.run("destroy", "dev", "--delete-data", "falsework-dev")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert account.client("dynamodb").list_tables()["TableNames"] == []
+    assert account.client("s3").list_buckets()["Buckets"] == []
+
+
+@pytest.mark.parametrize("stage", ["production", "dev_x", "dev-far-too-long-a-name"])
+def test_a_stage_that_cannot_be_is_refused_before_anything_is_made(account, stage):
+    done = account.run("deploy", stage)
+    assert done.returncode == 2
+    assert "dev, test or prod" in done.stderr
+
+
+class FakeCloudFormation:
+    """Takes every stack for made at once, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.stack: dict[str, Any] | None = None
+        self.error: str | None = None
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803  (boto3's)
+        if self.stack is None:
+            told = {"Code": "ValidationError", "Message": f"Stack {StackName} does not exist"}
+            raise ClientError({"Error": told}, "DescribeStacks")
+        return {"Stacks": [self.stack]}
+
+    def get_template_summary(self, **_: Any) -> dict[str, Any]:
+        return {"Parameters": [{"ParameterKey": "Name"}, {"ParameterKey": "Kept"}]}
+
+    def create_stack(self, **asked: Any) -> None:
+        self.asked.append(("create", asked))
+        self.stack = {
+            "StackStatus": "CREATE_COMPLETE",
+            "Parameters": [
+                *asked["Parameters"],
+                {"ParameterKey": "Kept"},
+                {"ParameterKey": "Old"},
+            ],
+            "Outputs": [{"OutputKey": "EndpointURL", "OutputValue": "https://api/"}],
+        }
+
+    def update_stack(self, **asked: Any) -> None:
+        if self.error:
+            told = {"Code": "ValidationError", "Message": self.error}
+            raise ClientError({"Error": told}, "UpdateStack")
+        self.asked.append(("update", asked))
+
+    def get_waiter(self, _: str) -> Any:
+        class Waiter:
+            def wait(self, **_: Any) -> None:
+                return
+
+        return Waiter()
+
+
+class FakeS3:
+    """Keeps what is put."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803
+        self.objects[f"{Bucket}/{Key}"] = Body
+
+
+def test_cloudformation_is_given_the_package_and_the_template_by_their_digests(built, tmp_path):
+    project = tmp_path / "dev"
+    shutil.copytree(built, project, ignore=shutil.ignore_patterns("deployments"))
+    aws = Aws(FakeCloudFormation(), FakeS3(), None, None)
+    arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/falsework-dev"
+    place = Place("dev", {"ArtifactBucket": "artifacts", "TableArn": arn})
+    assert deploy_app(aws, place, project) == "https://api/"
+    package, template = aws.s3.objects
+    told = read(project / "out" / "sam.yaml")["Resources"]["OnSweep"]["Properties"]
+    assert told["CodeUri"] == f"s3://{package}"
+    ((verb, asked),) = aws.cloudformation.asked
+    key = template.partition("/")[2]
+    assert asked["TemplateURL"] == f"https://artifacts.s3.eu-west-1.amazonaws.com/{key}"
+    assert (verb, asked["Parameters"]) == (
+        "create",
+        [{"ParameterKey": "Name", "ParameterValue": "falsework-dev"}],
+    )
+
+
+def test_a_stack_that_is_there_keeps_what_it_was_told_before():
+    fake = FakeCloudFormation()
+    stacks.apply(fake, "s", {"TemplateBody": "{}"}, {"Name": "n"})
+    stacks.apply(fake, "s", {"TemplateBody": "{}"}, {"Name": "n"})
+    assert fake.asked[1][0] == "update"
+    assert fake.asked[1][1]["Parameters"][1:] == [
+        {"ParameterKey": "Kept", "UsePreviousValue": True}
+    ]
+    fake.error = "No updates are to be performed."
+    assert stacks.apply(fake, "s", {"TemplateBody": "{}"}, {"Name": "n"}) == {
+        "EndpointURL": "https://api/"
+    }
+
+
+def test_a_stack_that_is_not_there_says_who_makes_it():
+    with pytest.raises(stacks.StackFailed, match="there is no stack 'x' here: `make deploy`"):
+        stacks.outputs(FakeCloudFormation(), "x")

@@ -225,7 +225,7 @@ def test_a_batch_that_the_user_must_mend_ends_the_run_and_a_resume_goes_on(home)
     run = home.sync(*ends, batch_size_bytes_limit=17)
     assert run.state is RunState.ERROR
     assert "batch" in run.error.message
-    assert "a file lies where a folder is needed" in run.error.message
+    assert "where a folder is to arrive" in run.error.message
     (home.folder("efs", "out") / "b").unlink()
     engine.handle(ResumeRequested(run_id=run.id, at=datetime.now(UTC)), home.home.ports)
     run = home.drive(run.id)

@@ -187,9 +187,51 @@ def test_after_a_crash_a_repeat_waits_and_then_finds_the_same_run(door, monkeypa
     assert is_replayed(door.post("/data-paths/stats", STATS))
 
 
-def test_after_a_week_the_answer_is_still_there_and_later_the_key_is_new(door):
-    first = door.post("/data-paths/stats", STATS)
-    assert first.status == 202
+def test_after_a_week_the_answer_is_still_there_and_later_the_key_is_new():
+    with aws_account() as world:
+        door = Door(None)
+        first = door.post("/data-paths/stats", STATS)
+        world.pass_time(KEPT.total_seconds() - 9)
+        assert is_replayed(door.post("/data-paths/stats", STATS))
+        world.pass_time(10)
+        again = door.post("/data-paths/stats", STATS)
+        assert not is_replayed(again)
+        assert json.loads(again.body)["id"] != json.loads(first.body)["id"]
+
+
+class Dying:
+    """A work store whose process dies in the middle of a deposit, once."""
+
+    def __init__(self, works):
+        self._works, self._is_alive = works, True
+
+    def __getattr__(self, name):
+        return getattr(self._works, name)
+
+    def add(self, works):
+        if self._is_alive:
+            self._is_alive = False
+            self._works.add(works[:2])
+            raise Killed
+        self._works.add(works)
+
+
+def test_a_deposit_that_died_half_way_is_completed_and_nothing_is_queued_twice(door, monkeypatch):
+    works = bootstrap.work_ports()
+    dying = works._replace(works=Dying(works.works))
+    monkeypatch.setattr(bootstrap, "work_ports", lambda: dying)
+    deposit = [{**WORK, "priority": priority} for priority in (1, 5, 2, 3)]
+    with pytest.raises(Killed):
+        door.post("/buckets/work?return_ids=True", deposit)
+    withdrawn = json.loads(door.post("/buckets/work/withdraw", {"pipeline": "p"}, key=None).body)
+    assert withdrawn["priority"] == 5
+    door.wait(LONGEST_TRY)
+    answer = door.post("/buckets/work?return_ids=True", deposit)
+    ids = json.loads(answer.body)
+    assert withdrawn["id"] == ids[1]
+    viewed = door.post("/buckets/view", {"query": {"pipeline": "p"}, "projection": {}}, key=None)
+    states = {work["id"]: work["status"] for work in json.loads(viewed.body)}
+    assert states == {**dict.fromkeys(ids, "queued"), ids[1]: "running"}
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5], ids=lambda count: f"{count} parts")

@@ -10,6 +10,7 @@ from chalicelib.core.data_sync.batching import mistakable, request_for
 from chalicelib.core.data_sync.partition import Node
 from chalicelib.core.data_sync.requests import PrepareBatchDataSyncRequest
 from chalicelib.core.errors import InvalidRequest
+from chalicelib.worker.sync import reading
 from chalicelib.worker.sync.batches import prepare_batches
 from tests.unit.sync_world import FS, B, Died, tree
 from tests.unit.test_worker_sync_job import PLAN, Bench
@@ -114,6 +115,17 @@ def test_divided_with_delete_files_and_folders_change_places(bench):
         assert bench.child(index) == 0
     bench.finish(order)
     assert tree(bench.world.mount / "out") == {name: name for name in ("a/1", "a/2", "b", "c")}
+
+
+def test_to_make_way_nothing_is_read_and_an_upload_needs_none(bench, monkeypatch):
+    monkeypatch.setattr(reading, "holds_the_same", lambda *_: pytest.fail("read a file"))
+    bench.world.objects("a", "b")
+    bench.world.files("a", "b", at="mnt/out", when=bench.world.clock())
+    request = bench.world.request(f"{B}/in/", f"{FS}:/out", delete=True)
+    bench.world.data_sync.make_way(request)
+    bench.world.carrier.steps.clear()
+    bench.world.data_sync.make_way(bench.world.request(f"{FS}:/out", f"{B}/up/", delete=True))
+    assert bench.world.carrier.steps == []
 
 
 def test_divided_without_delete_nothing_that_is_in_the_way_goes(bench):

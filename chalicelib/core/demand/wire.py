@@ -32,6 +32,7 @@ class Wire(BaseModel):
         validate_by_name=True,
         validate_by_alias=True,
         loc_by_alias=False,
+        hide_input_in_errors=True,  # see core/noun.py
     )
 
     @model_serializer(mode="wrap")

@@ -116,6 +116,8 @@ _MODELS: Final[dict[object, type[ChoiceStage | ValueStage]]] = {
 class Pipeline(Noun):
     """A pipeline."""
 
+    kind: Literal["pipeline"] = "pipeline"
+    """For who reads the document and does not know what it is."""
     name: str = Field(default="", max_length=150)
     input: JsonValue = None
     stages: tuple[AnyStage, ...] = Field(min_length=1, max_length=MOST_STAGES)

@@ -34,8 +34,14 @@ class StatesFailure(Noun):
 
 
 def output_of(run: Run) -> JsonValue:
-    """Return the result of the last stage; None until there is one."""
-    return run.stages[-1].result if run.stages else None
+    """Return what the run comes to: its outputs, or else the result of its last stage.
+
+    None until there is one. Stages that close a run add nothing to it.
+    """
+    if run.plan.outputs_from is not None:
+        return {"outputs": run.outputs}
+    last = [plan.name for plan in run.plan.stages if not plan.is_closing][-1:]
+    return run.stage(last[0]).result if last else None
 
 
 def failure_of(run: Run) -> StatesFailure | None:

@@ -62,11 +62,15 @@ class DataSync:
     def make_way(self, request: DataSyncRequest) -> None:
         """Delete at a destination of this machine what ``sync`` would before it copies.
 
-        Its batches delete nothing, and could not replace a file by a folder or the reverse.
+        Its batches delete nothing, and could not replace a file by a folder or the reverse. Only
+        names matter here, so nothing is read to be compared.
         """
+        if not request.delete or not self._is_download(request):
+            return
         with self._locked(request):
-            planned = plan_sync(request, self.locations, self.carrier) if request.delete else None
-            if planned is not None and planned.is_local:
+            by_name = request.model_copy(update={"size_only": True})
+            planned = plan_sync(by_name, self.locations, self.carrier)
+            if planned is not None:
                 make_way(planned)
 
     def sync(self, request: DataSyncRequest) -> SyncReport:
@@ -84,12 +88,16 @@ class DataSync:
         return SyncReport(planned.plan, _counted(planned))
 
     def _locked(self, request: DataSyncRequest) -> AbstractContextManager[None]:
-        source = self.locations.find(request.source_path)
         destination = self.locations.find(request.destination_path)
-        is_download = isinstance(source, ObjectPlace) and isinstance(destination, LocalPlace)
-        if request.require_lock and is_download and isinstance(destination, LocalPlace):
+        is_local = isinstance(destination, LocalPlace)
+        if request.require_lock and is_local and self._is_download(request):
             return self._lock(destination._replace(path=destination.followed()))
         return nullcontext()
+
+    def _is_download(self, request: DataSyncRequest) -> bool:
+        source = self.locations.find(request.source_path)
+        destination = self.locations.find(request.destination_path)
+        return isinstance(source, ObjectPlace) and isinstance(destination, LocalPlace)
 
     def _finish_earlier(self, request: DataSyncRequest) -> bool:
         source = self.locations.find(request.source_path)
