@@ -16,7 +16,12 @@ from chalicelib.core.commands import WatchJob
 from chalicelib.core.errors import NotFound, Refused
 from chalicelib.core.events import JobChanged, JobNotFound, OutcomeRead
 from chalicelib.core.job_names import parse_job_name
-from chalicelib.core.plans.function_actions import DeregisterJobs, InvokeFunction, ReadObject
+from chalicelib.core.plans.function_actions import (
+    DeregisterJobs,
+    InvokeFunction,
+    ReadObject,
+    TellJob,
+)
 from chalicelib.core.plans.plan import (
     DefineJobs,
     JobAction,
@@ -49,7 +54,7 @@ def make_call(run: Run, stage: str, ports: Ports) -> JsonValue:  # noqa: PLR0911
             return {"path": action.path}
         case WorkCall():
             return ports.works.perform(action, ports.clock())
-        case ReadObject() | InvokeFunction() | DeregisterJobs():
+        case ReadObject() | InvokeFunction() | DeregisterJobs() | TellJob():
             return function_calls.make_call(action, run, stage, ports)
         case MakeValue(value=value):
             return value_of(run, stage, value)
@@ -90,6 +95,7 @@ def job_request(run: Run, job: JobState) -> JobRequest:
             **({"FALSEWORK_OUTCOME_URI": outcome_uri(run, job)} if action.is_worker else {}),
             **batches.environment(run, job),
         },
+        parameters=action.parameters,
         resource_requirements=action.resource_requirements,
         array_size=job.children if job.children and job.children > 1 else None,
         tags={**action.tags, "falsework:run": run.id},
@@ -174,7 +180,7 @@ def forgotten(run_id: str, command: WatchJob, at: datetime) -> JobNotFound:
 
 
 def _definition_arn(run: Run, key: str) -> str:
-    arn = function_calls.defined(run).get(key)
+    arn = function_calls.defined(run).get(key, key if key.startswith("arn:") else None)
     if arn is None:
         raise Refused(f"no stage of the run has defined the job {key!r}")
     return arn

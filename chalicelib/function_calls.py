@@ -11,7 +11,12 @@ from typing import assert_never
 from pydantic import JsonValue
 
 from chalicelib.core.errors import NotFound
-from chalicelib.core.plans.function_actions import DeregisterJobs, InvokeFunction, ReadObject
+from chalicelib.core.plans.function_actions import (
+    DeregisterJobs,
+    InvokeFunction,
+    ReadObject,
+    TellJob,
+)
 from chalicelib.core.plans.plan import DefineJobs
 from chalicelib.core.run import Run
 from chalicelib.core.states import responses
@@ -19,7 +24,10 @@ from chalicelib.ports import Ports
 
 
 def make_call(
-    action: ReadObject | InvokeFunction | DeregisterJobs, run: Run, stage: str, ports: Ports
+    action: ReadObject | InvokeFunction | DeregisterJobs | TellJob,
+    run: Run,
+    stage: str,
+    ports: Ports,
 ) -> JsonValue:
     """Perform the call of that stage and return its result."""
     match action:
@@ -29,6 +37,8 @@ def make_call(
             return _invoke(action, run, stage, ports)
         case DeregisterJobs():
             return _deregister(action, run, ports)
+        case TellJob(stage=named):
+            return _job(run, named, ports)
         case _:
             assert_never(action)
 
@@ -65,6 +75,17 @@ def _invoke(action: InvokeFunction, run: Run, stage: str, ports: Ports) -> JsonV
     where = f"the answer of function {action.function}"
     responses.check_size(where, len(answer))
     return responses.parsed(where, answer or b"null", is_json=True)
+
+
+def _job(run: Run, stage: str, ports: Ports) -> JsonValue:
+    job, site = run.job(stage), ports.site
+    if job is None or job.job_id is None:
+        raise NotFound(f"stage {stage} of run {run.id} has no job")
+    place = f"arn:aws:batch:{site.aws_region}:{site.account_id}"
+    if job.queue.startswith("arn:"):
+        place = job.queue.partition(":job-queue/")[0]
+    arn = f"{place}:job/{job.job_id}"
+    return {"JobName": job.name, "JobId": job.job_id, "JobArn": arn}
 
 
 def _deregister(action: DeregisterJobs, run: Run, ports: Ports) -> JsonValue:

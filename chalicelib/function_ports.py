@@ -6,9 +6,10 @@ again because its answer was lost may have worked already. The token tells it so
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from chalicelib.core.errors import Refused
+from chalicelib.core.errors import NotFound, Refused
+from chalicelib.core.plans.plan import JobDefinition
 
 
 class Functions(Protocol):
@@ -23,8 +24,23 @@ class Functions(Protocol):
         ...
 
 
+class Defined(NamedTuple):
+    """A definition that is there, and its revision's ARN."""
+
+    arn: str
+    definition: JobDefinition
+    """As far as it matters to us: what it mounts, as whom it runs, what it may."""
+
+
 class JobDefinitions(Protocol):
-    """The end of what ``JobRunner.define`` has made."""
+    """Job definitions that are there: ours, which ``JobRunner.define`` has made, and others'."""
+
+    def describe(self, name: str) -> Defined:
+        """Return the active definition of that ARN, ``name:revision`` or, its last, name.
+
+        Raises NotFound, and Refused for one that is no single container's.
+        """
+        ...
 
     def deregister(self, arn: str) -> None:
         """Take the definition back; no job of it can be submitted any more. Raises Refused."""
@@ -41,6 +57,10 @@ class NoFunctions:
 
 class NothingToTakeBack:
     """The JobDefinitions of a home whose definitions cost nothing."""
+
+    def describe(self, name: str) -> Defined:
+        """Find none."""
+        raise NotFound(f"there is no job definition {name!r}")
 
     def deregister(self, arn: str) -> None:
         """Leave it."""

@@ -24,6 +24,8 @@ class JobRequest(Noun):
     definition_arn: str
     command: tuple[str, ...] | None = None
     environment: dict[str, str] = {}
+    parameters: dict[str, str] = {}
+    """Name → what stands for ``Ref::name`` in the definition's command."""
     resource_requirements: tuple[dict[str, str], ...] = ()
     array_size: int | None = Field(default=None, ge=2)
     """Run that many children, each with its AWS_BATCH_JOB_ARRAY_INDEX; the job is their parent."""

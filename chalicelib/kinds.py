@@ -10,12 +10,21 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import JsonValue
 
-from chalicelib import engine, file_intake, function_intake, intake, pipeline_intake
-from chalicelib.core import file_requests, function_requests
+from chalicelib import (
+    batch_job_intake,
+    engine,
+    file_intake,
+    function_intake,
+    intake,
+    pipeline_intake,
+)
+from chalicelib.core import batch_job_requests, file_requests, function_requests
+from chalicelib.core.batch_job_requests import parse_batch_job
 from chalicelib.core.documents import shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.file_requests import parse_file_request
 from chalicelib.core.function_requests import parse_function_request
+from chalicelib.core.kind_submissions import kind_of, named
 from chalicelib.core.pipelines.model import KIND as PIPELINE
 from chalicelib.core.plans.demand_execution import KIND as DEMAND
 from chalicelib.core.run import Run
@@ -31,6 +40,19 @@ class Kind(NamedTuple):
     start: Callable[[object, Ports], Run]
     check: Callable[[object, Ports], object]
     """Raises InvalidRequest for a document that is none of its; nothing is looked for."""
+
+
+def submit(document: object, ports: Ports, origin: str) -> Run:
+    """Start a run of the kind that the document says, of a demand where it says none.
+
+    ``origin`` tells this document from every other that came by the same way: what comes again
+    with the same one, and names no run, is the same run. Raises as the kind's way in does.
+    """
+    kind = kind_of(document)
+    if kind is None or not isinstance(document, Mapping):
+        return intake.submit(document, ports)
+    body = {key: value for key, value in document.items() if key != "kind"}
+    return start(kind, named(body, kind, origin), ports)
 
 
 def start(kind: str, document: object, ports: Ports) -> Run:
@@ -105,6 +127,13 @@ def _function(kind: str) -> Kind:
     )
 
 
+def _batch_job() -> Kind:
+    return Kind(
+        batch_job_intake.submit_batch_job,
+        lambda document, ports: parse_batch_job(document, ports.site),
+    )
+
+
 def _pipeline() -> Kind:
     return Kind(submit_pipeline, preview_pipeline)
 
@@ -112,6 +141,7 @@ def _pipeline() -> Kind:
 KINDS: Final[dict[str, Kind]] = {
     DEMAND: _demand(),
     PIPELINE: _pipeline(),
+    batch_job_requests.KIND: _batch_job(),
     **{kind: _files(kind) for kind in (file_requests.SYNC, *file_requests.KINDS)},
     **{kind: _function(kind) for kind in function_requests.KINDS},
 }

@@ -57,7 +57,14 @@ def _quota_of(group: str, ports: Ports) -> Quota | None:
 
 def _entry(run_id: str, generation: int, plan: Plan, at: datetime) -> Entry:
     vcpus, gpus = quotas.most_at_once(plan)
-    return Entry(run_id=run_id, generation=generation, vcpus=vcpus, gpus=gpus, at=at)
+    return Entry(
+        run_id=run_id,
+        generation=generation,
+        vcpus=vcpus,
+        gpus=gpus,
+        is_child=plan.parent is not None,
+        at=at,
+    )
 
 
 def _is_there(run_id: str, ports: Ports) -> bool:

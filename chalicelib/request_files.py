@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Protocol
 from chalicelib.core import receipts as receipt
 from chalicelib.core.errors import FalseworkError, Misconfigured, StaleRun, Unavailable
 from chalicelib.core.json_documents import Line, read_document, read_lines
-from chalicelib.core.json_text import read_object, too_large
+from chalicelib.core.json_text import read_request, too_large
 from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
 from chalicelib.core.principals import Caller
 from chalicelib.core.receipts import Entry
@@ -31,7 +31,8 @@ PAUSE_SECONDS: Final = 0.02
 
 log = logging.getLogger(__name__)
 
-Submit = Callable[[object, Ports], Run]
+Submit = Callable[[object, Ports, str], Run]
+"""What takes in a document of any kind; the text tells the document from all others."""
 
 
 class RequestFile(NamedTuple):
@@ -65,6 +66,11 @@ class Receipts(Protocol):
     def save(self, name: str, content: bytes, tag: str | None) -> None:
         """Write it if it is still the one with that tag. Raises StaleRun if it is not."""
         ...
+
+
+def origin_of(uri: str, version: str) -> str:
+    """Return what tells this version of this file from every other."""
+    return f"{uri}?{version}"
 
 
 def limit_bytes(name: str) -> int:
@@ -104,14 +110,14 @@ def answer(
     raise StaleRun(f"the receipt of {file.uri} was written by others {TRIES} times in a row")
 
 
-def answer_lines(lines: Iterable[Line], ports: Ports, submit: Submit) -> Entry:
-    """Submit what stands on each line; return what became of them all."""
+def answer_lines(lines: Iterable[Line], ports: Ports, submit: Submit, origin: str) -> Entry:
+    """Submit what stands on each line; return what became of them all. ``origin`` is the file's."""
     answers: list[Entry] = []
     for document in map(read_document, lines):
         if document.problem is not None:
             outcome = receipt.refused(document.problem)
         else:
-            outcome = _submitted(document.value, ports, submit)
+            outcome = _submitted(document.value, ports, submit, f"{origin}#{document.number}")
         answers.append({"line": document.number, **outcome})
     return receipt.read(answers)
 
@@ -130,17 +136,19 @@ def _outcome(
     if file.content is None:
         return receipt.refused(too_large(file.size_bytes, limit_bytes(file.name)))
     if file.name.endswith(receipt.MANY):
-        return split(file) or answer_lines(read_lines(file.content), ports, submit)
+        return split(file) or answer_lines(
+            read_lines(file.content), ports, submit, origin_of(file.uri, file.version)
+        )
     try:
-        document = read_object(file.content)
+        document = read_request(file.content)
     except FalseworkError as exc:
         return receipt.refused(exc)
-    return _submitted(document, ports, submit)
+    return _submitted(document, ports, submit, origin_of(file.uri, file.version))
 
 
-def _submitted(document: object, ports: Ports, submit: Submit) -> Entry:
+def _submitted(document: object, ports: Ports, submit: Submit, origin: str) -> Entry:
     try:
-        return receipt.accepted(submit(document, ports).id)
+        return receipt.accepted(submit(document, ports, origin).id)
     except (Unavailable, StaleRun, Misconfigured):
         raise
     except FalseworkError as exc:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from chalicelib.core.errors import Misconfigured
 from chalicelib.core.noun import Noun
@@ -34,7 +34,7 @@ class Settings(Noun):
     """How a local job runs; ``auto`` takes bubblewrap where it works, else the host."""
     url: str = ""
     """Address of a deployment that the command line talks to; empty: the embedded home."""
-    token: str = ""
+    token: str = Field(default="", repr=False)
     table: str = ""
     """Name of the DynamoDB table; set: the AWS home."""
     wake_queue_url: str = ""

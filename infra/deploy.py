@@ -31,6 +31,8 @@ from infra.build import BuildFailed, build
 from infra.outputs import Place
 from infra.stacks import StackFailed
 
+_CHALICE: Final = "import sys; from chalice.cli import main; sys.exit(main())"
+"""Its ``main`` returns the exit code, and ends with 0 if nobody heeds it."""
 MERGE: Final = Path(__file__).with_name("merge.yaml")
 _STAGE: Final = re.compile(r"(dev|test|prod)(-[a-z0-9]{1,8})?")
 
@@ -81,7 +83,7 @@ def deploy_with_chalice(aws: Aws, place: Place, project: Path) -> str:
 
 def chalice(project: Path, *words: str) -> None:
     """Run Chalice in the project. Raises BuildFailed."""
-    command = [sys.executable, "-c", "from chalice.cli import main; main()", *words]
+    command = [sys.executable, "-c", _CHALICE, *words]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=project, env=environment, check=False)
     if done.returncode != 0:
@@ -147,6 +149,7 @@ def _pair(text: str) -> tuple[str, str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make deploy", description="Deploy both stacks.")
     parser.add_argument("stage", type=stage_name)
+    parser.add_argument("--into", type=Path, help="where to build, instead of build/<stage>")
     parser.add_argument("--via", choices=("cloudformation", "chalice"), default="cloudformation")
     parser.add_argument(
         "--parameter", type=_pair, action="append", default=[], metavar="NAME=VALUE"

@@ -210,6 +210,13 @@ def policy(function: str, stage: str, prefix: str = "falsework") -> dict[str, An
             ("CreateLogStream", "PutLogEvents"),
             (f"log-group:/aws/lambda/{name}{log}:log-stream:*",),
         ),
+        Grant(
+            "MakeOwnLog",
+            "logs",
+            ("CreateLogGroup",),
+            (f"log-group:/aws/lambda/{name}{log}",),
+            why="plain `chalice deploy` makes none; merge.yaml does",
+        ),
         Grant("Trace", "xray", ("PutTraceSegments", "PutTelemetryRecords"), NO_RESOURCE),
     )
     names = {

@@ -85,6 +85,8 @@ def submit_arguments(job: JobRequest, fair_share_queues: Container[str] = ()) ->
         "retryStrategy": _ONE_ATTEMPT,
         "propagateTags": True,
     }
+    if job.parameters:
+        arguments["parameters"] = dict(job.parameters)
     if job.array_size is not None:
         arguments["arrayProperties"] = {"size": job.array_size}
     if job.queue in fair_share_queues:

@@ -15,9 +15,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.client_errors import code_of, is_no, translated
-from chalicelib.core.errors import NotFound, StepFailed
+from chalicelib.core.errors import NotFound, Refused, StepFailed
 from chalicelib.core.limits import API_GATEWAY_SECONDS
+from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.states import responses
+from chalicelib.function_ports import Defined
 
 ANSWER_SECONDS: Final = API_GATEWAY_SECONDS - 5
 """How long an answer is waited for. The first call is made while whoever submitted the run waits
@@ -65,10 +67,52 @@ class BatchDefinitions:
     def __init__(self, batch: Any) -> None:
         self._batch = batch
 
+    def describe(self, name: str) -> Defined:
+        """Return the definition. Raises NotFound, Refused."""
+        is_exact = name.startswith("arn:") or ":" in name
+        asked = {"jobDefinitions": [name]} if is_exact else {"jobDefinitionName": name}
+        with translated(f"job definition {name}", is_no):
+            pages = self._batch.get_paginator("describe_job_definitions").paginate(
+                status="ACTIVE", **asked
+            )
+            found = [each for page in pages for each in page["jobDefinitions"]]
+        active = [each for each in found if each.get("status", "ACTIVE") == "ACTIVE"]
+        if not active:
+            raise NotFound(f"there is no active job definition {name!r:.200}")
+        return _defined(max(active, key=lambda each: int(each["revision"])))
+
     def deregister(self, arn: str) -> None:
         """Take the revision back. Raises Refused."""
         with translated(f"job definition {arn}", is_no):
             self._batch.deregister_job_definition(jobDefinition=arn)
+
+
+def _defined(told: dict[str, Any]) -> Defined:
+    container = told.get("containerProperties")
+    if not container:
+        raise Refused(
+            f"job definition {told['jobDefinitionArn']} is not one of a single container on ECS"
+        )
+    return Defined(
+        told["jobDefinitionArn"],
+        JobDefinition(
+            name=told["jobDefinitionName"],
+            image=container.get("image", ""),
+            mount_points=tuple(container.get("mountPoints", ())),
+            volumes=tuple(container.get("volumes", ())),
+            job_role_arn=container.get("jobRoleArn"),
+            privileged=container.get("privileged", False),
+            resource_requirements=_requirements(container),
+            secrets={each["name"]: each["valueFrom"] for each in container.get("secrets", ())},
+        ),
+    )
+
+
+def _requirements(container: dict[str, Any]) -> tuple[dict[str, str], ...]:
+    """Old definitions have fields of their own for two of them."""
+    old = {"VCPU": container.get("vcpus"), "MEMORY": container.get("memory")}
+    told = [{"type": kind, "value": str(value)} for kind, value in old.items() if value]
+    return (*told, *container.get("resourceRequirements", ()))
 
 
 def _raised(name: str, content: bytes) -> StepFailed:

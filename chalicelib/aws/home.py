@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from chalicelib import engine, intake
+from chalicelib import engine, kinds
 from chalicelib.aws.batch_jobs import BatchJobRunner
 from chalicelib.aws.bucket_owners import expecting
 from chalicelib.aws.claims import DynamoClaims
@@ -69,9 +69,9 @@ class AwsHome:
         self.ports = ports
         self.contents = S3Contents(clients.get("s3"), clients.presigning())
         self.works = open_work_ports(table, ports.objects, settings.site.scratch_bucket)
-        self._parts = RequestParts(ports, bucket, submissions_queue, intake.submit)
-        self._files = DroppedFiles(ports, bucket, self._parts.split, intake.submit)
-        self._submissions = Submissions(ports, submissions_queue, dead_letters, intake.submit)
+        self._parts = RequestParts(ports, bucket, submissions_queue, kinds.submit)
+        self._files = DroppedFiles(ports, bucket, self._parts.split, kinds.submit)
+        self._submissions = Submissions(ports, submissions_queue, dead_letters, kinds.submit)
         self._dead_letters = dead_letters
         self._is_reported = settings.reports_batch_item_failures
 

@@ -25,7 +25,7 @@ from chalicelib.core.noun import Noun
 from chalicelib.core.principals import Caller
 from chalicelib.core.receipts import Entry
 from chalicelib.ports import Ports
-from chalicelib.request_files import RequestFile, Submit, answer_lines
+from chalicelib.request_files import RequestFile, Submit, answer_lines, origin_of
 
 KEY: Final = "falsework_request_file_part"
 """The only key of such a message; no demand has it."""
@@ -105,9 +105,11 @@ class RequestParts:
         except NotFound as exc:
             self._bucket.put(_key(part), json.dumps(receipt.refused(exc)).encode())
             return
-        caller = Caller.by("request file", self._bucket.uri(f"requests/{part.name}"))
+        uri = self._bucket.uri(f"requests/{part.name}")
+        caller = Caller.by("request file", uri)
         ports = self._ports._replace(caller=caller)
-        answers = answer_lines(read_lines(content, part.first_line), ports, self._submit)
+        lines = read_lines(content, part.first_line)
+        answers = answer_lines(lines, ports, self._submit, origin_of(uri, part.version))
         self._bucket.put(_key(part), json.dumps(answers, indent=2).encode() + b"\n")
 
 

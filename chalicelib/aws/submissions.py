@@ -14,6 +14,7 @@ again does not bury twice. A message that comes again finds its runs: same conte
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -24,6 +25,7 @@ from chalicelib.aws.inbound import Message
 from chalicelib.aws.queues import Queue, fits
 from chalicelib.core.errors import FalseworkError, Misconfigured, StaleRun, Unavailable
 from chalicelib.core.json_documents import Document, read_documents
+from chalicelib.core.kind_submissions import kind_of, named
 from chalicelib.core.principals import Caller
 from chalicelib.ports import Ports
 from chalicelib.request_files import Submit
@@ -50,7 +52,7 @@ class Submissions:
         """Take in one message. Raises what it was that nobody could foresee, or Unavailable."""
         documents = read_documents(message.body.encode(errors="surrogatepass"))
         good = [document for document in documents if document.problem is None]
-        if len(good) > AT_ONCE and self._send_on(good):
+        if len(good) > AT_ONCE and self._send_on(message, good):
             documents = [document for document in documents if document.problem is not None]
         trouble: Exception | None = None
         refused: list[tuple[Document, FalseworkError]] = []
@@ -74,19 +76,33 @@ class Submissions:
         if document.problem is not None:
             raise document.problem
         caller = Caller.by("submissions queue", f"message {message.id}")
-        run = self._submit(document.value, self._ports._replace(caller=caller))
+        ports = self._ports._replace(caller=caller)
+        run = self._submit(document.value, ports, _origin(message, document))
         log.info("message %s is accepted", message.id, extra={"run_id": run.id})
 
-    def _send_on(self, documents: Sequence[Document]) -> bool:
+    def _send_on(self, message: Message, documents: Sequence[Document]) -> bool:
         """Put the documents into messages of their own; False where that cannot be done."""
         rest = iter(documents)
         bodies = []
         while group := list(islice(rest, AT_ONCE)):
-            bodies.append("\n".join(document.text for document in group))
+            bodies.append("\n".join(_text(message, document) for document in group))
         if self._queue is None or not all(map(fits, bodies)):
             return False
         self._queue.send_all(bodies)
         return True
+
+
+def _origin(message: Message, document: Document) -> str:
+    return f"{message.id}#{document.number}"
+
+
+def _text(message: Message, document: Document) -> str:
+    """Return the document for a message of its own: what names no run is named after this one,
+    for this one may come again and be sent on again."""
+    kind = kind_of(document.value)
+    if kind is None or document.value is None or "run_id" in document.value:
+        return document.text
+    return json.dumps(named(document.value, kind, _origin(message, document)))
 
 
 def answer(failed: Sequence[str], count: int, *, is_reported: bool) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 ::
 
-    used_by_demand, …_file_job, …_invocation, …_definition ─▶ uses (field, list, value)
+    used_by_demand, …_file_job, …_invocation, …_batch_job, … ─▶ uses (field, list, value)
                                                                 │
                                       Forbidden, or nothing ◀─ check_allowed
 
@@ -25,6 +25,7 @@ from chalicelib.core.file_requests import FileSubmission, paths_of, temporary_pl
 from chalicelib.core.group_rules import EVERY_OTHER, GroupRules
 from chalicelib.core.paths import efs_parts, is_inside, path_kind, s3_parts, without_dots
 from chalicelib.core.plans.batch_invoked import Invocation
+from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.site import FileSystems
 from chalicelib.core.submission import Submission
 from chalicelib.core.submission_checks import object_paths
@@ -131,6 +132,15 @@ def used_by_invocation(call: Invocation, efs: FileSystems) -> Iterator[Use]:
     yield from _fallback(call.fallback_queue)
     yield from _container(call.job_role_arn, call.volumes, efs)
     yield Use("bucket_name", Listed.BUCKET, call.bucket)
+
+
+def used_by_batch_job(
+    queue: str, fallback: str | None, definition: JobDefinition, efs: FileSystems
+) -> Iterator[Use]:
+    """Yield what a Batch job uses, through its definition, too, whoever made that."""
+    yield Use("job_queue", Listed.QUEUE, queue)
+    yield from _fallback(fallback)
+    yield from _container(definition.job_role_arn, definition.volumes, efs)
 
 
 def used_by_definition(

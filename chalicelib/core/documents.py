@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.errors import InvalidRequest, TooLarge
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -147,6 +147,21 @@ def well_formed(document: object) -> Any:
             )
         waiting.extend(((path, key), child, depth + 1) for key, child in _children(value))
     return document
+
+
+def check_widths(document: object, most: int) -> None:
+    """Raise TooLarge where a list or an object holds more than ``most`` values."""
+    waiting: list[tuple[tuple[Any, ...], object]] = [((), document)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, Mapping | list | tuple) and len(value) > most:
+            raise TooLarge(
+                f"a list or an object has {len(value)} values; {most} can be taken",
+                field=_dotted(*_shown(_keys(path))),
+                value=len(value),
+                mend="send less at a time",
+            )
+        waiting.extend(((path, key), child) for key, child in _children(value))
 
 
 def _keys(path: tuple[Any, ...]) -> list[str | int]:

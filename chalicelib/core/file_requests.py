@@ -22,7 +22,7 @@ from chalicelib.core.data_sync.requests import DataSyncRequest, RemoveDataPathsR
 from chalicelib.core.demand.wire import Wire
 from chalicelib.core.documents import shortened
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.core.kind_submissions import KindSubmission, split_document
+from chalicelib.core.kind_submissions import KindSubmission, check_kind, split_document
 from chalicelib.core.paths import efs_parts, path_kind
 from chalicelib.core.site import Site
 
@@ -65,6 +65,7 @@ FileSubmission = KindSubmission
 def parse_file_request(kind: str, document: object, site: Site) -> FileSubmission:
     """Return the submission. Raises InvalidRequest, naming the field that does not fit."""
     body, run_id, options = split_document(document, "a job over files")
+    check_kind(body.pop("kind", kind), kind)
     request = _reader(kind, site)(body)
     for field, path in paths_of(request):
         _check_path(field, path, site)

@@ -7,6 +7,7 @@ that begin with ``$`` or ``States.`` in ``REFERENCES`` are looked up in the payl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
@@ -15,7 +16,7 @@ from chalicelib.core.demand.environment import RESERVED_PREFIXES
 from chalicelib.core.demand.wire import Wire
 from chalicelib.core.documents import at_field, shortened
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.core.kind_submissions import KindSubmission, split_document
+from chalicelib.core.kind_submissions import KindSubmission, check_kind, split_document
 from chalicelib.core.site import Site
 from chalicelib.core.states.batch_forms import MountPointConfig, camel, environment_of
 from chalicelib.core.states.merging import merged
@@ -47,8 +48,10 @@ def _is_amount(text: str) -> str:
 
 def _environment(value: Any) -> Any:
     """A reference is looked up later; names that others set are refused now."""
-    if isinstance(value, str):
-        return value
+    return value if isinstance(value, str) else _variables(value)
+
+
+def _variables(value: Any) -> Any:
     found = environment_of(value)
     for name, text in found.items():
         if not name or name.startswith(RESERVED_PREFIXES) or "=" in name or "\0" in name + text:
@@ -74,7 +77,9 @@ def _configs(value: Any) -> Any:
 Text = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
 Amount = Annotated[str, BeforeValidator(_amount), AfterValidator(_is_amount)]
 Environment = Annotated[dict[str, str] | str, BeforeValidator(_environment)]
+Variables = Annotated[dict[str, str], BeforeValidator(_variables)]
 Path = Annotated[str, AfterValidator(_path)]
+Configs = Annotated[tuple[MountPointConfig, ...], BeforeValidator(_configs)]
 Given = Annotated[tuple[dict[str, JsonValue], ...], BeforeValidator(camel)]
 
 
@@ -97,7 +102,7 @@ class _JobRequest(Wire):
     job_role_arn: str | None = None
     mount_points: Given = ()
     volumes: Given = ()
-    mount_point_configs: Annotated[tuple[MountPointConfig, ...], BeforeValidator(_configs)] = ()
+    mount_point_configs: Configs = ()
 
 
 class BatchLambdaRequest(_JobRequest):
@@ -159,27 +164,21 @@ def defaults(site: Site) -> dict[str, JsonValue]:
 def parse_function_request(kind: str, document: object, site: Site) -> KindSubmission:
     """Return the submission. Raises InvalidRequest, naming the field that does not fit."""
     body, run_id, options = split_document(document, KINDS[kind].what)
-    told = body.pop("kind", kind)
-    if told != kind:
-        raise InvalidRequest(
-            f"this is where a {kind} is submitted",
-            field="kind",
-            value=shortened(told),
-            mend=f"give {kind}, or leave it out",
-        )
+    check_kind(body.pop("kind", kind), kind)
     model = KINDS[kind].model
     if model is LambdaFunctionRequest:
         return KindSubmission(kind, model.parse(body), run_id, options)
     under = {name: value for name, value in defaults(site).items() if name in model.model_fields}
-    request = model.parse(merged(under, _by_name(body, model)))
+    request = model.parse(merged(under, by_name(body, model)))
     assert isinstance(request, _JobRequest)  # noqa: S101 -- the others are seen above
     _check_platform(request)
-    _check_mounts(request)
+    check_mounts(request.mount_points, request.volumes, request.mount_point_configs)
     return KindSubmission(kind, request, run_id, options)
 
 
-def _by_name(body: dict[str, Any], model: type[Wire]) -> dict[str, Any]:
-    """The defaults are merged by name, and the wire has another spelling of each."""
+def by_name(body: dict[str, Any], model: type[Wire]) -> dict[str, Any]:
+    """Return the body by the fields' names: defaults are merged by them, and the wire has
+    another spelling of each."""
     names = {field.alias: name for name, field in model.model_fields.items()}
     return {names.get(key, key): value for key, value in body.items()}
 
@@ -195,16 +194,21 @@ def _check_platform(request: _JobRequest) -> None:
             )
 
 
-def _check_mounts(request: _JobRequest) -> None:
-    if request.mount_point_configs and (request.mount_points or request.volumes):
+def check_mounts(
+    mount_points: Sequence[dict[str, JsonValue]],
+    volumes: Sequence[dict[str, JsonValue]],
+    configs: Sequence[MountPointConfig],
+) -> None:
+    """Raise InvalidRequest for mount points that are described twice, or of no volume."""
+    if configs and (mount_points or volumes):
         raise InvalidRequest(
             "mount points are described twice",
             field="mount_point_configs",
-            value=len(request.mount_point_configs),
+            value=len(configs),
             mend="give mount_point_configs, or mount_points and volumes",
         )
-    named = {volume.get("name") for volume in request.volumes}
-    for place, point in enumerate(request.mount_points):
+    named = {volume.get("name") for volume in volumes}
+    for place, point in enumerate(mount_points):
         with at_field(f"mount_points.{place}"):
             if point.get("sourceVolume") not in named:
                 raise InvalidRequest(

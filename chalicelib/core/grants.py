@@ -13,6 +13,7 @@ from typing import Annotated, Final, NamedTuple
 from pydantic import Field, StringConstraints
 
 from chalicelib.core.errors import Forbidden, InvalidRequest
+from chalicelib.core.limits import TOKEN_GROUPS
 from chalicelib.core.noun import Noun
 from chalicelib.core.principals import GroupName, Principal, Scope
 
@@ -32,7 +33,7 @@ class TokenRequest(Noun):
     name: TokenName | None = None
     """Whose it is to be, in words that audits show."""
     scopes: frozenset[Scope] | None = Field(default=None, min_length=1)
-    groups: frozenset[GroupName] | None = None
+    groups: frozenset[GroupName] | None = Field(default=None, max_length=TOKEN_GROUPS)
     """null, where it is given: every group."""
     lifetime_seconds: int | None = Field(default=None, strict=True, ge=1)
     """An hour where it is left out."""

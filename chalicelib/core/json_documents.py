@@ -13,8 +13,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+from chalicelib.core.documents import check_widths
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.core.json_text import not_an_object, read_object, read_value
+from chalicelib.core.json_text import not_an_object, read_request, read_value
+from chalicelib.core.limits import REQUEST_LIST_ITEMS
 
 
 class Line(NamedTuple):
@@ -57,6 +59,7 @@ def read_documents(content: bytes) -> list[Document]:
     """Return the documents, at least one."""
     try:
         value = read_value(content)
+        check_widths(value, REQUEST_LIST_ITEMS)
     except InvalidRequest as exc:
         documents = [read_document(line) for line in read_lines(content)]
         if any(document.problem is None for document in documents):
@@ -72,7 +75,7 @@ def read_documents(content: bytes) -> list[Document]:
 def read_document(line: Line) -> Document:
     """Return what stands on the line."""
     try:
-        value = read_object(line.content)
+        value = read_request(line.content)
     except InvalidRequest as exc:
         return Document(line.number, _text(line.content), None, exc)
     return Document(line.number, _text(line.content), value, None)

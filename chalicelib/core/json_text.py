@@ -1,8 +1,8 @@
 """From bytes to a JSON object, for every way in: a REST body, a request file, standard input.
 
 Stricter than ``json.loads``, because what is ambiguous here becomes a surprise in a job: one
-encoding, no key twice, no NaN. How deep and how wide the values may be is the business of
-``documents.well_formed``, which every document passes afterwards.
+encoding, no key twice, no NaN; in a request, no list that is longer than anybody needs. How deep
+the values may be is the business of ``documents.well_formed``, which every document passes then.
 """
 
 from __future__ import annotations
@@ -10,8 +10,17 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
+from chalicelib.core.documents import check_widths
 from chalicelib.core.errors import InvalidRequest, TooLarge
-from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
+from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES, REQUEST_LIST_ITEMS
+
+
+def read_request(content: bytes) -> dict[str, Any]:
+    """Return the request that ``content`` spells: an object without lists that are too long."""
+    document = read_object(content)
+    if content.count(b",") >= REQUEST_LIST_ITEMS:  # else no list can be as long
+        check_widths(document, REQUEST_LIST_ITEMS)
+    return document
 
 
 def read_object(content: bytes, limit_bytes: int = LAMBDA_PAYLOAD_BYTES) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""A submission of any kind but a demand: the request's own fields and, beside them, two of ours.
+"""A submission of any kind but a demand: the request's own fields and, beside them, three of ours.
 
-``run_id`` is the name under which the run is known and a repeat recognised, ``options`` is what
-the submitter wants done.
+``kind`` says of which kind it is, where that does not follow from the way it came in; ``run_id``
+is the name under which the run is known and a repeat recognised; ``options`` is what the
+submitter wants done.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from chalicelib.core.options import Options
 
 RUN_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
+_PIPELINE: Final = "pipeline"
+_KEYS_OF_A_DEMAND: Final = frozenset(
+    {"execution_type", "executionType", "demand_execution", "demandExecution"}
+)
 _OF_A_DEMAND: Final = ("cleanup", "privileged", "secrets")
 """What only the user's own job of a demand has: it would be taken and never be looked at."""
 
@@ -64,6 +69,35 @@ def split_document(document: object, what: str) -> tuple[dict[str, Any], str | N
         _refuse_those_of_a_demand(options, what)
     body = {key: value for key, value in document.items() if key not in {"run_id", "options"}}
     return body, ours.run_id, options
+
+
+def check_kind(told: object, kind: str) -> None:
+    """Raise InvalidRequest for a document of another kind than that of where it was sent."""
+    if told != kind:
+        raise InvalidRequest(
+            f"this is where a {kind} is submitted",
+            field="kind",
+            value=shortened(told),
+            mend=f"give {kind}, or leave it out",
+        )
+
+
+def kind_of(document: object) -> str | None:
+    """Return the kind that a document says it is of; None for a demand, which need not say one.
+
+    A document with stages is a pipeline. Whether there is such a kind is not looked at.
+    """
+    if not isinstance(document, Mapping) or not _KEYS_OF_A_DEMAND.isdisjoint(document):
+        return None
+    kind = document.get("kind", _PIPELINE if "stages" in document else None)
+    return None if kind is None else str(kind)
+
+
+def named(document: Mapping[str, Any], kind: str, origin: str) -> dict[str, Any]:
+    """Return the document with an id for its run, if it has none: one that follows from where it
+    came from, so that what is delivered twice is one run."""
+    mark = hashlib.sha256(f"{kind} {origin}".encode()).hexdigest()[:20]
+    return {"run_id": f"{kind}-{mark}", **document}
 
 
 def _refuse_those_of_a_demand(options: Options, what: str) -> None:

@@ -116,6 +116,13 @@ DYNAMODB_COLLECTION_BYTES: Final = 10 * 1024**3
 """Amazon DynamoDB API reference, LocalSecondaryIndex: items of one partition key, and what the
 local indexes hold of them."""
 
+REQUEST_LIST_ITEMS: Final = 25_000
+"""Our own: what any list or object of a request may hold, and a list of works. Each work is an
+item, and DynamoDB takes about a thousand a second in the 29 that API Gateway waits."""
+
+TOKEN_GROUPS: Final = 1000
+"""Our own: names of 128 characters, which must fit an item of DynamoDB."""
+
 QUOTA_LIVE_RUNS: Final = 1000
 """Our own: an entry of a tally has 300 bytes at most, and a tally must fit an item of DynamoDB."""
 

@@ -44,6 +44,8 @@ class Entry(Noun):
     """The one that was admitted; the run may not have reached it yet."""
     vcpus: float = 0
     gpus: float = 0
+    is_child: bool = False
+    """Another run has started it, which counts for both as a run and as a submission."""
     at: AwareDatetime
     """When it was admitted, the last time."""
 
@@ -61,7 +63,7 @@ class Over(NamedTuple):
     """One run more would be more than the quota."""
 
     quota: str
-    """Its name in ``Quota``."""
+    """Its name in ``Quota``, or ours for what no tally can hold."""
     limit: float
     retry_after_seconds: int
 
@@ -88,11 +90,12 @@ def admit(tally: Tally, entry: Entry, quota: Quota, at: datetime) -> Tally | Ove
     before = held.get(entry.run_id)
     seconds = {s: n for s, n in tally.seconds.items() if s >= _second(at) - WINDOW_SECONDS}
     is_news = before is None or before.generation < entry.generation
-    over = _too_many(seconds, quota, at) if is_news else None
+    is_submission = is_news and not entry.is_child
+    over = _too_many(seconds, quota, at) if is_submission else None
     over = over or (_over(tally, entry, quota) if before is None else None)
     if over is not None:
         return over
-    if is_news and quota.submissions_per_minute is not None:
+    if is_submission and quota.submissions_per_minute is not None:
         seconds[_second(at)] = seconds.get(_second(at), 0) + 1
     others = tuple(each for each in tally.entries if each.run_id != entry.run_id)
     entries = (*others, entry) if quota.counts_runs else ()
@@ -174,8 +177,10 @@ def _over(tally: Tally, entry: Entry, quota: Quota) -> Over | None:
     if not quota.counts_runs:
         return None
     everything = (*tally.entries, entry)
+    mine = 0 if entry.is_child else sum(not each.is_child for each in everything)
     in_use = {
-        "live_runs": (len(everything), quota.live_runs or QUOTA_LIVE_RUNS),
+        "live_runs": (mine, quota.live_runs),
+        "live_runs_and_children": (len(everything), QUOTA_LIVE_RUNS),
         "vcpus": (sum(each.vcpus for each in everything), quota.vcpus),
         "gpus": (sum(each.gpus for each in everything), quota.gpus),
     }

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 
-from chalicelib.core.errors import Refused
+from chalicelib.core.errors import NotFound, Refused
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.site import Site
+from chalicelib.function_ports import Defined
 from chalicelib.local.database import Database
 
 
@@ -56,6 +57,19 @@ class Definitions:
         if row is None:
             raise Refused(f"there is no job definition {arn!r}")
         return JobDefinition.model_validate_json(row["body"])
+
+    def describe(self, name: str) -> Defined:
+        """Return the definition of that ARN, ``name:revision`` or, its last, name."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT arn, body FROM definitions"
+                " WHERE arn = ? OR name || ':' || revision = ? OR name = ?"
+                " ORDER BY revision DESC LIMIT 1",
+                (name, name, name),
+            ).fetchone()
+        if row is None:
+            raise NotFound(f"there is no job definition {name!r:.200}")
+        return Defined(str(row["arn"]), JobDefinition.model_validate_json(row["body"]))
 
     def deregister(self, arn: str) -> None:
         """Forget the definition; whoever still had a job of it waiting sees that job refused."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from chalicelib.atomic_files import write_atomically
 from chalicelib.job_ports import JobRequest
@@ -20,6 +21,7 @@ from chalicelib.local.definitions import Definitions
 from chalicelib.local.sandbox import Launch, Sandbox
 from chalicelib.local.wrapper import GRACE_SECONDS
 
+_REF: Final = "Ref::"
 _PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
 
 
@@ -55,7 +57,7 @@ class Launcher:
 
     def _prepare(self, start: Start) -> Path:
         definition = self._definitions.get(start.request.definition_arn)
-        command = start.request.command
+        command = start.request.command or _filled(definition.command, start.request.parameters)
         environment = {
             **start.request.environment,
             "AWS_BATCH_JOB_ID": start.job_id,
@@ -65,7 +67,7 @@ class Launcher:
         }
         launch = self._sandbox.launch(
             definition,
-            definition.command if command is None else command,
+            command,
             environment,
             start.job_id,
         )
@@ -110,3 +112,12 @@ class Launcher:
                 ended, _ = os.waitpid(pid, os.WNOHANG)
             if ended:
                 self._wrappers.discard(pid)
+
+
+def _filled(command: tuple[str, ...], parameters: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the command with what stands for each ``Ref::name``; one that is not given stays
+    (AWS Batch user guide, "Job definition parameters")."""
+    return tuple(
+        parameters.get(word.removeprefix(_REF), word) if word.startswith(_REF) else word
+        for word in command
+    )

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from chalicelib import intake, request_files
+from chalicelib import kinds, request_files
 from chalicelib.core.errors import NotFound, StaleRun, Unavailable
 from chalicelib.core.receipts import RECEIPTS, REQUESTS, is_request_name
 from chalicelib.ports import ObjectStore, Ports
@@ -58,7 +58,7 @@ class LocalReceipts:
 class RequestFiles:
     """The watched folder of one home."""
 
-    def __init__(self, root: Path, ports: Ports, submit: Submit = intake.submit) -> None:
+    def __init__(self, root: Path, ports: Ports, submit: Submit = kinds.submit) -> None:
         self._ports = ports
         self._submit = submit
         self._bucket = ports.site.requests_bucket

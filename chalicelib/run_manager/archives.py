@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from chalicelib import engine
-from chalicelib.accepting import accept, check_queue
-from chalicelib.core.errors import Conflict, NotFound, StaleRun, Unavailable
+from chalicelib.accepting import accept, begin_again, check_queue
+from chalicelib.core.allowances import Listed, Use, check_allowed
+from chalicelib.core.errors import Conflict, NotFound, StaleRun
 from chalicelib.core.events import RollbackRequested, RunRequested
 from chalicelib.core.flowserv.archive import (
     ARCHIVES,
@@ -65,7 +65,8 @@ class Stream(NamedTuple):
 def archive_of(run: Run, ports: Ports, contents: Contents) -> Link | Making | Stream:
     """Return the archive, or who makes it.
 
-    Raises NotFound unless the run has succeeded, Conflict where the making has failed.
+    Raises NotFound unless the run has succeeded, Conflict where the making has failed, and what
+    a submission raises where the group may have no more jobs.
     """
     if run.state is not RunState.SUCCESS:
         raise NotFound(f"run {run.id!r} is {run.state}: only one in SUCCESS has an archive")
@@ -118,6 +119,10 @@ def _made(run: Run, uri: str, ports: Ports) -> Run | None:
         making = ports.runs.load(archive_run_id(run))
     except NotFound:
         return _begun(run, uri, ports)
+    if making.kind != KIND:
+        raise Conflict(
+            f"{making.id} is no run that makes an archive; delete it, or take the files one by one"
+        )
     if not making.is_terminal:
         return making
     if making.state is RunState.SUCCESS:
@@ -131,7 +136,9 @@ def _made(run: Run, uri: str, ports: Ports) -> Run | None:
 
 def _begun(run: Run, uri: str, ports: Ports) -> Run:
     queue = ports.site.default_job_queue
-    check_queue("site.default_job_queue", queue, ports)
+    use = Use("site.default_job_queue", Listed.QUEUE, queue)
+    check_allowed(run.group, [use], ports.site.groups)
+    check_queue(use.field, queue, ports)
     outputs = (ArchivedOutput(**output._asdict()) for output in outputs_of(run))
     order = ArchiveOrder(
         run_id=run.id,
@@ -156,6 +163,6 @@ def _begun_again(making: Run, ports: Ports) -> Run:
         run_id=making.id, at=ports.clock(), stage=FIRST_STAGE, generation=making.generation
     )
     try:
-        return engine.handle(event, ports) or making
-    except (Conflict, StaleRun, Unavailable):  # somebody else was faster, or the rest is owed
+        return begin_again(event, ports)
+    except (Conflict, StaleRun):  # somebody else was faster
         return ports.runs.load(making.id)

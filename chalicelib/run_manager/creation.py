@@ -73,7 +73,7 @@ def current_run(workflow_id: str, ports: Ports) -> Run | None:
         return None
     for run in _loaded((record.id for record in page.runs), ports):
         made = made_of(run, ports.site)
-        if made and made.is_post_processing and made.origin.workflow == workflow_id:
+        if made and made.is_post_processing:
             return run
     return None
 

@@ -1,4 +1,7 @@
-"""``python -m chalicelib.simulation --seeds N [--from SEED]``: what ``make simulate`` runs."""
+"""``python -m chalicelib.simulation --seeds N [--from SEED]``: what ``make simulate`` runs.
+
+With ``--works`` the work queue is played, with its runs.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ import json
 import sys
 from collections.abc import Sequence
 
-from chalicelib.simulation.campaign import build, run_campaign, told
+from chalicelib.simulation.campaign import Build, build, run_campaign, told
 from chalicelib.simulation.shrinking import shrink, story
+from chalicelib.simulation.work_world import build_works
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,21 +22,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first one")
     parser.add_argument("--seed", type=int, help="shrink and tell this one")
     parser.add_argument("--quick", action="store_true", help="do not shrink what was found")
+    parser.add_argument("--works", action="store_true", help="play the work queue")
     arguments = parser.parse_args(argv)
+    making = build_works if arguments.works else build
     if arguments.seed is not None:
-        return _tell(arguments.seed)
-    totals = run_campaign(range(arguments.first, arguments.first + arguments.seeds))
+        return _tell(arguments.seed, making)
+    seeds = range(arguments.first, arguments.first + arguments.seeds)
+    totals = run_campaign(seeds, making)
     sys.stdout.write(json.dumps(told(totals), indent=2) + "\n")
     if totals.failed is None:
         return 0
     if arguments.quick:
         sys.stdout.write("\n".join((f"seed {totals.failed.seed}:", *totals.failed.violations, "")))
         return 1
-    return _tell(totals.failed.seed)
+    return _tell(totals.failed.seed, making)
 
 
-def _tell(seed: int) -> int:
-    found = shrink(seed, build)
+def _tell(seed: int, making: Build) -> int:
+    found = shrink(seed, making)
     sys.stdout.write(f"{story(found) if found else f'seed {seed} holds'}\n")
     return 1 if found else 0
 

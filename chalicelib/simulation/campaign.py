@@ -10,7 +10,8 @@ import os
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from chalicelib.core.site import Site
@@ -18,6 +19,8 @@ from chalicelib.simulation.batch_jobs import HOUR
 from chalicelib.simulation.dice import Recipe
 from chalicelib.simulation.requests import draw_request
 from chalicelib.simulation.world import World
+
+Build = Callable[[Recipe], World]
 
 
 class Played(NamedTuple):
@@ -45,7 +48,7 @@ def build(recipe: Recipe) -> World:
     return world
 
 
-def play(seed: int) -> Played:
+def play(seed: int, build: Build = build) -> Played:
     """Play a seed. Whatever breaks is a violation: an error may not survive the way home."""
     try:
         world = build(Recipe(seed))
@@ -59,12 +62,14 @@ def play(seed: int) -> Played:
     return Played(seed, found, ends, world.schedule.steps, world.boundary.calls)
 
 
-def play_all(seeds: Iterable[int], processes: int | None = None) -> Iterator[Played]:
+def play_all(
+    seeds: Iterable[int], processes: int | None = None, build: Build = build
+) -> Iterator[Played]:
     """Play the seeds on all cores; in whichever order they end."""
     count = processes or os.cpu_count() or 1
     context = multiprocessing.get_context("fork")
     with context.Pool(count) as pool:
-        yield from pool.imap_unordered(play, seeds, chunksize=16)
+        yield from pool.imap_unordered(partial(play, build=build), seeds, chunksize=16)
 
 
 class Totals(NamedTuple):
@@ -76,11 +81,11 @@ class Totals(NamedTuple):
     failed: Played | None
 
 
-def run_campaign(seeds: Iterable[int]) -> Totals:
+def run_campaign(seeds: Iterable[int], build: Build = build) -> Totals:
     """Play the seeds until one fails."""
     began, count, failed = time.monotonic(), 0, None
     ends: Counter[str] = Counter()
-    for played in play_all(seeds):
+    for played in play_all(seeds, build=build):
         count += 1
         ends.update(played.states)
         if played.violations:

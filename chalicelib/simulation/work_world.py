@@ -11,6 +11,7 @@ executed more often than its retries allow; and when all is quiet every work is 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final, cast
 
 from pydantic import JsonValue
@@ -81,9 +82,13 @@ class WorkContainers(Containers):
 class WorkWorld(World):
     """Everything of one seed."""
 
+    kind_of_containers = WorkContainers
+
     def __init__(self, recipe: Recipe) -> None:
         site = Site.model_validate({"check_seconds": 3600, "work_sites": {PUSHED: PLACE}})
         super().__init__(recipe, site)
+        self.holders = Holders(self.findings)
+        cast("WorkContainers", self.containers).holders = self.holders
         self.clients = Clients(
             self.schedule, self.dice, self.lambdas, self.work_store, self.holders
         )
@@ -107,12 +112,6 @@ class WorkWorld(World):
         calls = WorkRuns(self.works, ports.runs, ports.claims, ports.objects, slack)
         return ports._replace(works=calls)
 
-    def _containers(self) -> Containers:
-        self.holders = Holders(self.findings)
-        made = self._made_containers(WorkContainers)
-        made.holders = self.holders
-        return made
-
     def _expect_push(self) -> None:
         """The sweep dispatches whatever is queued for Batch."""
         rows = self.work_store.rows.values()
@@ -126,14 +125,17 @@ class WorkWorld(World):
             self.schedule.after(SWEEP_SECONDS, "look for queued works", self._expect_push)
         push(self.works, self.ports)
 
-    def _wrong_at_the_end(self) -> list[str]:
-        found = super()._wrong_at_the_end()
+    def _live(self) -> None:
+        super()._live()
+        if not self.findings.found:
+            self.findings.found.extend(self._wrong_about_works())
+
+    def _wrong_about_works(self) -> Iterator[str]:
         rows = self.work_store.rows
         for work_id, row in rows.items():
             work = row.work
             if not is_over(work):
                 told = f"{work.status}, attempt {work.attempt} of {work.retries}, for ever"
-                found.append(f"work {work_id} is {told}")
+                yield f"work {work_id} is {told}"
         lost = self.clients.acknowledged - rows.keys() - self.clients.deleted
-        found += [f"work {work_id} is lost" for work_id in sorted(lost)]
-        return found
+        yield from (f"work {work_id} is lost" for work_id in sorted(lost))

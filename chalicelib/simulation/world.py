@@ -16,7 +16,7 @@ import logging
 import random
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 from chalicelib import engine
 from chalicelib.core.job_names import UID_CHARACTERS, UID_LETTERS
@@ -48,13 +48,14 @@ from chalicelib.simulation.violations import Findings
 
 STORM_SECONDS: Final = 2 * DAY
 SWEEP_SECONDS: Final = 60.0
-Made = TypeVar("Made", bound=Containers)
 MOST_STEPS: Final = 10_000
 """A world takes some hundreds. One that takes so many does not come to rest."""
 
 
 class World:
     """Everything of one seed."""
+
+    kind_of_containers = Containers
 
     def __init__(
         self,
@@ -112,10 +113,7 @@ class World:
             if schedule.steps > MOST_STEPS:
                 self.findings.violate("it does not come to rest")
         if not found:
-            found.extend(self._wrong_at_the_end())
-
-    def _wrong_at_the_end(self) -> list[str]:
-        return list(wrong_at_the_end(self))
+            found.extend(wrong_at_the_end(self))
 
     def _ports(self) -> Ports:
         def troubled(port: object, service: Service) -> Any:
@@ -138,11 +136,8 @@ class World:
         )
 
     def _containers(self) -> Containers:
-        return self._made_containers(Containers)
-
-    def _made_containers(self, kind: type[Made]) -> Made:
         met = self.worker_boundary
-        return kind(
+        return self.kind_of_containers(
             self.dice,
             self.files,
             cast("Any", Troubled(self.objects, Service.S3, met)),

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from chalice.app import Request, Response
 
 from chalicelib.core.etags import etag_of, is_known
-from chalicelib.core.json_text import read_object, read_value
+from chalicelib.core.json_text import read_request, read_value
 from chalicelib.core.run import Run, RunRecord
 from chalicelib.core.view import run_view
 
@@ -20,7 +20,7 @@ def document_of(request: Request) -> dict[str, Any]:
     Chalice's own ``json_body`` ignores bodies without a content type and calls every mistake
     "Error Parsing JSON".
     """
-    return read_object(_content(request))
+    return read_request(_content(request))
 
 
 def value_of(request: Request) -> object:

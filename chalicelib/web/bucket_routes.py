@@ -21,6 +21,7 @@ from chalicelib.web.answers import json_answer, value_of
 from chalicelib.web.described import described
 from chalicelib.web.problems import answered
 from chalicelib.web.queries import is_asked_for, values_of
+from chalicelib.web.shapes import examples
 from chalicelib.web.shapes.works import (
     Days,
     DepositQuery,
@@ -48,7 +49,9 @@ def show_buckets_version() -> Response:
 
 @routes.route("/buckets/work", methods=["POST"])
 @answered(Scope.SUBMIT, creates=True)
-@described({200: Literal[True] | list[str]}, query=DepositQuery, body=Works)
+@described(
+    {200: Literal[True] | list[str]}, query=DepositQuery, body=Works, example=examples.WORKS
+)
 def deposit_works() -> Response:
     """Queue a list of works: true, or their ids with ``?return_ids=True``."""
     has_ids = is_asked_for(routes.current_request, "return_ids")
@@ -66,7 +69,7 @@ def deposit_works() -> Response:
 
 @routes.route("/buckets/work/withdraw", methods=["POST"])
 @answered(Scope.SUBMIT)
-@described({200: Work | None}, body=Filter)
+@described({200: Work | None}, body=Filter, example=examples.FILTER)
 def withdraw_work() -> Response:
     """Hand out the most urgent, oldest work that the filter matches, or null."""
     return json_answer(buckets.withdraw(value_of(routes.current_request), *_queue()))
@@ -91,7 +94,7 @@ def delete_works() -> Response:
 
 @routes.route("/buckets/view", methods=["POST"])
 @answered(Scope.READ)
-@described({200: Shown}, body=ViewBody)
+@described({200: Shown}, body=ViewBody, example=examples.VIEW)
 def view_works() -> Response:
     """Answer the works that ``query`` matches, the oldest first."""
     return json_answer(buckets.view(value_of(routes.current_request), asked.work_ports()))

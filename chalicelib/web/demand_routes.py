@@ -17,6 +17,7 @@ from chalicelib.web import asked
 from chalicelib.web.answers import document_of, json_answer, submitted
 from chalicelib.web.described import described
 from chalicelib.web.problems import answered
+from chalicelib.web.shapes import examples
 from chalicelib.web.shapes.requests import Demand
 from chalicelib.web.shapes.runs import SUBMITTED, Findings
 
@@ -25,7 +26,7 @@ routes: Final = Blueprint(__name__)
 
 @routes.route("/demand-executions", methods=["POST"])
 @answered(Scope.SUBMIT, creates=True)
-@described(SUBMITTED, body=Demand, refuses=(404, 409))
+@described(SUBMITTED, body=Demand, example=examples.DEMAND, refuses=(404, 409))
 def submit_demand_execution() -> Response:
     """Start a run. The same content again finds the same run, whatever has become of it."""
     document = document_of(routes.current_request)
@@ -34,7 +35,9 @@ def submit_demand_execution() -> Response:
 
 @routes.route("/demand-executions/scaffolding", methods=["POST"])
 @answered(Scope.SUBMIT)
-@described({200: PrepareDemandScaffoldingResponse}, body=Demand, refuses=(404,))
+@described(
+    {200: PrepareDemandScaffoldingResponse}, body=Demand, example=examples.DEMAND, refuses=(404,)
+)
 def preview_scaffolding() -> Response:
     """Answer PrepareDemandScaffoldingResponse; nothing is created."""
     document = document_of(routes.current_request)
@@ -43,7 +46,7 @@ def preview_scaffolding() -> Response:
 
 @routes.route("/demand-executions/check", methods=["POST"])
 @answered(Scope.SUBMIT)
-@described({200: Findings}, body=Demand, refuses=(404,))
+@described({200: Findings}, body=Demand, example=examples.DEMAND, refuses=(404,))
 def check_demand_execution() -> Response:
     """Answer ``{"findings": […]}``, sentences about what would happen; nothing is created."""
     document = document_of(routes.current_request)
@@ -55,6 +58,7 @@ def check_demand_execution() -> Response:
 @described(
     {200: CreateDefinitionAndPrepareArgsResponse},
     body=CreateDefinitionAndPrepareArgsRequest,
+    example=examples.JOB_DEFINITION,
     refuses=(404,),
 )
 def define_job() -> Response:

@@ -51,6 +51,7 @@ class Described(NamedTuple):
     answers: Mapping[int, tuple[Answer, ...]]
     query: Any
     body: Any
+    example: Any
     needs_body: bool
     paths: Mapping[str, Any]
     headers: tuple[str, ...]
@@ -62,6 +63,7 @@ def described(  # noqa: PLR0913 -- each is one thing that a route may have
     *,
     query: Any = None,
     body: Any = None,
+    example: Any = None,
     needs_body: bool = True,
     paths: Mapping[str, Any] | None = None,
     headers: tuple[str, ...] = (),
@@ -70,14 +72,16 @@ def described(  # noqa: PLR0913 -- each is one thing that a route may have
     """Write on a route what it takes and answers.
 
     ``answers`` are by status: a type, an ``Answer``, or a list of these where their media types
-    differ. ``query`` is a model, or a type of all that stands behind the question mark.
-    ``paths`` are the types of parts of the path that are not any text, ``headers`` the names of
-    those that the route looks at, ``refuses`` the statuses of problems that are its own.
+    differ. ``query`` is a model, or a type of all that stands behind the question mark;
+    ``example`` a body that could be sent as it stands. ``paths`` are the types of parts of the
+    path that are not any text, ``headers`` the names of those that the route looks at, ``refuses``
+    the statuses of problems that are its own.
     """
     written = Described(
         answers={status: _answers(given) for status, given in answers.items()},
         query=query,
         body=body,
+        example=example,
         needs_body=needs_body,
         paths=paths or {},
         headers=headers,

@@ -18,6 +18,7 @@ from chalicelib.web import asked, idempotency
 from chalicelib.web.answers import document_of, submitted
 from chalicelib.web.described import described
 from chalicelib.web.problems import answered
+from chalicelib.web.shapes import examples
 from chalicelib.web.shapes.requests import DataPathOperation, DataSync, FileSystemCleanup
 from chalicelib.web.shapes.runs import SUBMITTED
 
@@ -34,7 +35,7 @@ OPERATIONS: Final = {
 
 @routes.route("/data-syncs", methods=["POST"])
 @answered(Scope.SUBMIT, creates=True)
-@described(SUBMITTED, body=DataSync, refuses=(404, 409))
+@described(SUBMITTED, body=DataSync, example=examples.DATA_SYNC, refuses=(404, 409))
 def submit_data_sync() -> Response:
     """Start a data sync. Nothing is deleted unless the body says ``"delete": true``."""
     return _submitted(SYNC)
@@ -45,6 +46,7 @@ def submit_data_sync() -> Response:
 @described(
     SUBMITTED,
     body=DataPathOperation,
+    example=examples.DATA_PATH,
     paths={"operation": Literal["stats", "list", "outdated", "remove"]},
     refuses=(409,),
 )
@@ -57,7 +59,7 @@ def submit_path_operation(operation: str) -> Response:
 
 @routes.route("/file-system-cleanups", methods=["POST"])
 @answered(Scope.SUBMIT, creates=True)
-@described(SUBMITTED, body=FileSystemCleanup, refuses=(404, 409))
+@described(SUBMITTED, body=FileSystemCleanup, example=examples.CLEAN_UP, refuses=(404, 409))
 def submit_cleanup() -> Response:
     """Start a clean-up: what has not been written for so many days goes."""
     return _submitted(CLEAN_UP)

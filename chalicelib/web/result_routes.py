@@ -16,6 +16,7 @@ from chalicelib.web.answers import json_answer, value_of
 from chalicelib.web.described import described
 from chalicelib.web.problems import answered
 from chalicelib.web.queries import values_of
+from chalicelib.web.shapes import examples
 from chalicelib.web.shapes.works import Shown, Version, Works
 from chalicelib.works import results
 from chalicelib.works.views import ViewBody
@@ -33,7 +34,7 @@ def show_results_version() -> Response:
 
 @routes.route("/results-api/results", methods=["POST"])
 @answered(Scope.SUBMIT, creates=True)
-@described({200: dict[str, bool]}, body=Works, refuses=(409,))
+@described({200: dict[str, bool]}, body=Works, example=examples.ENDED_WORKS, refuses=(409,))
 def deposit_results() -> Response:
     """Keep works that have ended: ``{"<pipeline>": true}``; 409 if one is there already."""
     document = value_of(routes.current_request)
@@ -60,7 +61,7 @@ def delete_results() -> Response:
 
 @routes.route("/results-api/view", methods=["POST"])
 @answered(Scope.READ)
-@described({200: Shown}, body=ViewBody)
+@described({200: Shown}, body=ViewBody, example=examples.VIEW)
 def view_results() -> Response:
     """Answer the results that ``query`` matches, the oldest first."""
     document = value_of(routes.current_request)
@@ -69,7 +70,7 @@ def view_results() -> Response:
 
 @routes.route("/results-api/view/count", methods=["POST"])
 @answered(Scope.READ)
-@described({200: int}, body=ViewBody)
+@described({200: int}, body=ViewBody, example=examples.VIEW)
 def count_results() -> Response:
     """Answer how many results ``query`` matches."""
     document = value_of(routes.current_request)

@@ -21,7 +21,14 @@ from itertools import islice
 from typing import Final
 
 from chalicelib.accepting import accept, check_queue
-from chalicelib.core.errors import Conflict, FalseworkError, InvalidRequest
+from chalicelib.core.allowances import rules_of
+from chalicelib.core.errors import (
+    Conflict,
+    FalseworkError,
+    Forbidden,
+    InvalidRequest,
+    TooManyRequests,
+)
 from chalicelib.core.plans.work_runs import request_work_run
 from chalicelib.core.work.leases import given_up
 from chalicelib.core.work.model import Work, WorkStatus
@@ -68,13 +75,18 @@ def push(
         for work in list(islice(_queued_at(name, works), share)):
             if ports.clock() > until:
                 return count
-            count += _dispatch(work, place, works, ports)
+            try:
+                count += _dispatch(work, place, works, ports)
+            except TooManyRequests as exc:
+                log.info("the works of site %s wait: %s", name, exc)
+                break
     return count
 
 
 def _has_queue(name: str, place: WorkSite, ports: Ports) -> bool:
     try:
         check_queue(f"work_sites.{name}.queue", place.queue, ports)
+        rules_of(place.group or ports.site.works_group, ports.site.groups)
     except InvalidRequest as exc:
         log.error("the works of site %s wait: %s", name, exc)  # noqa: TRY400 -- told in words
         return False
@@ -95,7 +107,7 @@ def _dispatch(work: Work, place: WorkSite, works: WorkPorts, ports: Ports) -> bo
     event = request_work_run(work, place, ports.site, ports.mint_uid(), ports.clock())
     try:
         run = accept(event, ports)
-    except Conflict as exc:
+    except (Conflict, Forbidden) as exc:
         _give_up(work, str(exc), works, ports)
         return False
     if run.settled_at is not None:

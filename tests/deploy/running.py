@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from infra.build import BuildFailed, build
 try:
-    build("dev", source=Path(sys.argv[1]), into=Path(sys.argv[2]))
+    build(sys.argv[1], source=Path(sys.argv[2]), into=Path(sys.argv[3]))
 except BuildFailed as exc:
     sys.exit(f"build failed: {exc}")
 """
@@ -42,16 +42,16 @@ def of_lambda(
 
 
 def build_into(
-    python: Path, folder: Path, source: Path = CHECKOUT, **environment: str
+    python: Path, folder: Path, source: Path = CHECKOUT, stage: str = "dev", **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Build the stage ``dev`` there."""
-    return of_lambda(python, "-c", BUILD, str(source), str(folder), **environment)
+    """Build the stage there."""
+    return of_lambda(python, "-c", BUILD, stage, str(source), str(folder), **environment)
 
 
 def in_project(
     python: Path, project: Path, *words: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run ``chalice`` in a project; nothing else can be imported but what is in it."""
-    code = "from chalice.cli import main; main()"
+    code = "import sys; from chalice.cli import main; sys.exit(main())"
     told = {"PYTHONPATH": "", **environment}
     return of_lambda(python, "-c", code, *words, cwd=project, **told)

@@ -67,8 +67,7 @@ def test_a_wheel_that_is_missing_fails_the_build(lambda_python, tmp_path):
 
 
 def test_a_stage_that_is_not_configured_fails_the_build(lambda_python, tmp_path):
-    code = "from infra.build import build; import pathlib, sys; build('test', into=pathlib.Path(sys.argv[1]))"
-    done = of_lambda(lambda_python, "-c", code, str(tmp_path / "out"))
+    done = build_into(lambda_python, tmp_path / "out", stage="test")
     assert "stage 'test' is not in .chalice/config.json: it has dev, prod" in done.stderr
 
 
@@ -79,7 +78,7 @@ def test_a_python_that_lambda_should_not_run_builds_nothing(tmp_path):
 
 
 def test_without_a_python_for_lambda_it_is_said_how_to_name_one():
-    with pytest.raises(NoPython, match="LAMBDA_PYTHON=/path/to/python3.13"):
+    with pytest.raises(NoPython, match=r"LAMBDA_PYTHON=/path/to/python3\.13"):
         find({"LAMBDA_PYTHON": "/bin/false"})
 
 
@@ -145,7 +144,7 @@ def test_importing_the_application_is_quick(unpacked, lambda_python):
     """Median of five, by turns, so that a busy machine slows both."""
     site = of_lambda(lambda_python, "-c", "import boto3; print(boto3.__path__[0])").stdout.strip()
     clock = "import time; t = time.perf_counter(); {}; print(time.perf_counter() - t)"
-    boto = "import sys; sys.path.append({!r}); import boto3".format(str(Path(site).parent))
+    boto = f"import sys; sys.path.append({str(Path(site).parent)!r}); import boto3"
     taken = {"import app": [], boto: []}
     for _ in range(6):
         for code, seconds in taken.items():

@@ -1,4 +1,4 @@
-"""``chalice package``: everything that ``app.py`` holds is in the templates, and what Chalice lacks."""
+"""``chalice package``: all that ``app.py`` holds is in the templates, and what Chalice lacks."""
 
 from __future__ import annotations
 
@@ -117,13 +117,6 @@ def test_the_packaged_template_passes_cfn_lint_without_a_warning(packaged):
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_cfn_lint_would_have_found_the_log_group_that_chalice_names_wrongly(packaged, tmp_path):
-    wrong = tmp_path / "sam.yaml"
-    text = (packaged / "sam.yaml").read_text()
-    wrong.write_text(text.replace("Fn::Sub: /aws/lambda/${Name}\n", "Fn::Sub: /${ApiHandler}\n"))
-    assert "ApiHandler" in lint(wrong).stdout
-
-
 def test_terraform_is_given_every_function_too(packaged, built, lambda_python, tmp_path):
     words = ("package", "--stage", "dev", "--pkg-format", "terraform", str(tmp_path / "out"))
     done = in_project(lambda_python, built, *words)
@@ -160,5 +153,5 @@ def test_what_is_listened_to_comes_from_the_stages_environment():
 
 
 def lint(template: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cfnlint", "--template", str(template)]
+    command = [Path(sys.executable).with_name("cfn-lint"), "--template", str(template)]
     return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -166,7 +166,7 @@ def test_a_message_on_the_queue_is_taken_in_or_put_aside(function, names, moto_e
     letters = client("sqs", moto_endpoint).receive_message(
         QueueUrl=names["FALSEWORK_DEAD_LETTER_QUEUE_URL"]
     )["Messages"]
-    assert "execution_type" in json.loads(letters[0]["Body"])["reason"]
+    assert "execution_type" in str(json.loads(letters[0]["Body"])["reason"])
 
 
 def test_an_event_on_the_bus_is_taken_in_twice_by_one_process(function):

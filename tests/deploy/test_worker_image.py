@@ -1,4 +1,4 @@
-"""The worker's image, without Docker: the wheel, the Dockerfile's own commands, the entry point."""
+"""The worker's image without Docker: the wheel, the Dockerfile's own commands, the entry point."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ def installed(tmp_path_factory):
     root = tmp_path_factory.mktemp("image")
     wheels = root / "wheels"
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--disable-pip-version-check",
-         "--wheel-dir", wheels, CHECKOUT],
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", wheels, CHECKOUT],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -27,6 +27,7 @@ SITE = Site.model_validate(
 STATES = tuple(RunState)
 SEEN = tuple(f"seen-{state.lower()}" for state in STATES)
 """They have not settled, so nobody can delete them."""
+SUCCESSFUL = f"seen-{RunState.SUCCESS.lower()}"
 CHANGED = tuple(f"changed-{state.lower()}-{number}" for state in STATES for number in range(3))
 PLAN = Plan(stages=(StagePlan(name="execute", action=NoAction()),))
 WORK = {"pipeline": PIPELINE, "site": "local", "user": "ann", "command": ["true"]}

@@ -12,24 +12,34 @@ import zlib
 import schemathesis
 
 from chalicelib.core.flowserv.files import file_id
-from tests.flow.known_home import CHANGED, FILE_KEY, GROUP, PIPELINE, SEEN, WORKFLOW
+from tests.flow.known_home import (
+    CHANGED,
+    FILE_KEY,
+    GROUP,
+    PIPELINE,
+    SEEN,
+    SUCCESSFUL,
+    WORKFLOW,
+)
 
 KNOWN = {
     "group": (GROUP,),
     "workflow_id": (WORKFLOW,),
     "pipeline": (PIPELINE,),
     "days": ("0.5", "7"),
-    "file_id": tuple(file_id(run, FILE_KEY) for run in SEEN[:1]),
+    "file_id": (file_id(SUCCESSFUL, FILE_KEY),),
 }
 
 
 @schemathesis.hook
 def map_path_parameters(context, path_parameters):
-    is_look = context.operation.method.upper() in {"GET", "HEAD"}
-    known = {**KNOWN, "run_id": SEEN if is_look else CHANGED}
     made = dict(path_parameters or {})
-    for name, value in made.items():
-        digest = zlib.crc32(repr(sorted(made.items())).encode())
-        if name in known and digest % 4:
-            made[name] = known[name][digest // 4 % len(known[name])]
-    return made
+    is_look = context.operation.method.upper() in {"GET", "HEAD"}
+    seen = (SUCCESSFUL,) if "file_id" in made else SEEN
+    known = {**KNOWN, "run_id": seen if is_look else CHANGED}
+    return {name: _named(value, known.get(name, ())) for name, value in made.items()}
+
+
+def _named(value, known):
+    digest = zlib.crc32(repr(value).encode())
+    return known[digest // 4 % len(known)] if known and digest % 4 else value

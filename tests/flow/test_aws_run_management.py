@@ -11,6 +11,8 @@ import pytest
 
 from chalicelib.bootstrap import WorkerPorts
 from chalicelib.core.data_sync.manifest import ManifestFile, manifest_of, manifest_uri
+from chalicelib.core.group_rules import GroupRules
+from chalicelib.core.plans.archives import archive_run_id
 from chalicelib.core.principals import LOCAL
 from chalicelib.core.run import RunState
 from chalicelib.run_manager import archives
@@ -159,6 +161,41 @@ def test_an_archive_that_cannot_be_made_says_why(world, large):
     assert answer.status == 409
     assert f"resume the run {making}" in json.loads(answer.body)["detail"]
     assert "s3://bkt/r1/a.txt" in json.loads(answer.body)["detail"]
+    world.home.ports.objects.write("s3://bkt/r1/a.txt", b"abc")
+    assert ask("POST", f"/runs/{making}/resume").status == 202
+    assert ask("GET", "/runs/r1/archive").status == 202
+    assert work(world, making).state is RunState.SUCCESS
+    assert ask("GET", "/runs/r1/archive").status == 307
+
+
+def test_a_run_that_has_taken_the_makers_id_is_not_waited_for(world, large):
+    world.home.ports.runs.save(a_run(archive_run_id(large), RunState.RUNNING))
+    answer = ask("GET", "/runs/r1/archive")
+    assert (answer.status, b"delete it" in answer.body) == (409, True)
+
+
+def bind(world, **rules):
+    """Set what every group may use."""
+    groups = {"*": GroupRules.model_validate(rules)}
+    world.restart(site=world.settings.site.model_copy(update={"groups": groups}))
+
+
+def test_an_archive_counts_in_the_quota_of_its_group(world, large):
+    bind(world, quota={"submissions_per_minute": 1})
+    making = json.loads(ask("GET", "/runs/r1/archive").body)["run"]
+    work(world, making)
+    world.home.ports.objects.remove(archives.archive_uri(large, world.home.ports))
+    answer = ask("GET", "/runs/r1/archive")
+    assert (answer.status, "Retry-After" in answer.headers) == (429, True)
+    world.pass_time(61)
+    assert ask("GET", "/runs/r1/archive").status == 202
+
+
+def test_a_group_that_may_not_use_the_sites_queue_has_no_archives_made(world, large):
+    bind(world, job_queues=[])
+    answer = ask("GET", "/runs/r1/archive")
+    assert answer.status == 403
+    assert json.loads(answer.body)["errors"][0]["field"] == "site.default_job_queue"
 
 
 def test_the_run_that_makes_an_archive_is_not_among_flowservs(world, large):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 import app
+from chalicelib import tokens
 from chalicelib.aws.work_counts import WorkCounts
 from chalicelib.aws.work_recounts import minute_of
+from chalicelib.core.grants import SHORT, Wanted
+from chalicelib.core.principals import Scope
 from chalicelib.core.work.model import WorkStatus
 from chalicelib.works import buckets, results
 from tests.flow.aws_worlds import aws_account
@@ -21,10 +25,17 @@ def world():
         yield world
 
 
-def ask(method, path, body=None, query=None):
-    """Ask as API Gateway does; return the JSON of a good answer."""
+@pytest.fixture
+def ask(world):
+    """Ask through API Gateway, with a token; return the JSON of a good answer."""
+    wanted = Wanted("worker", frozenset({Scope.READ, Scope.SUBMIT}), {"default"}, SHORT)
+    token = tokens.create(wanted, world.home.ports).text
+    return partial(asked_with, token)
+
+
+def asked_with(token, method, path, body=None, query=None):
     event = {
-        "headers": {"Content-Type": "application/json; charset=utf-8"},
+        "headers": {"Content-Type": "application/json; charset=utf-8", "x-access-token": token},
         "multiValueQueryStringParameters": query,
         "pathParameters": None,
         "stageVariables": None,
@@ -40,7 +51,7 @@ def a_work(pipeline, **changes):
     return {"pipeline": pipeline, "site": "local", "user": "tester", **changes}
 
 
-def test_a_work_goes_through_buckets_into_results(world):
+def test_a_work_goes_through_buckets_into_results(ask):
     twice = {"return_ids": ["True", "True"]}
     (work_id,) = ask("POST", "/buckets/work", [a_work("sample")], twice)
     work = ask("POST", "/buckets/work/withdraw", {"pipeline": {"$in": ["sample"]}})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -134,6 +136,19 @@ def test_a_post_processing_run_is_made_from_the_files_of_others_in_their_order(h
     content = ask("GET", f"/flowserv/workflows/align/downloads/files/{file['id']}")
     assert content == (200, b'{"auc": 0.9}{"auc": 0.5}')
     assert ask("GET", "/flowserv/workflows/align/downloads/archive")[1][:2] == b"\x1f\x8b"
+
+
+def test_the_site_in_the_documentation_works(home, tmp_path):
+    text = Path("docs/run-management.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(?:json)?\n(.*?)```", text, re.DOTALL)
+    site = Site.model_validate(json.loads(blocks[0]))
+    bootstrap.use(Settings(root=tmp_path / "root", site=site))
+    for block in blocks[1:]:
+        line, _, body = block.replace("<", "").replace(">", "").partition("\n")
+        method, target = line.split()
+        headers = {"Content-Type": "application/json"}
+        answer = Gateway(trusted=LOCAL).request(method, target, headers, body.encode())
+        assert answer.status == 201, answer.body
 
 
 @pytest.mark.parametrize(

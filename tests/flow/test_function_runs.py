@@ -71,8 +71,9 @@ def test_our_own_worker_serves_a_handler_and_its_response_is_the_runs_result(hom
 
 
 def test_any_image_that_follows_the_contract_works(home):
-    script = ANSWER + 'printf \'{"name": "%s", "handler": "%s", "env": "%s"}\' ' \
-        '"$AWS_LAMBDA_FUNCTION_NAME" "$AWS_LAMBDA_FUNCTION_HANDLER" "$env_base $OWN" > "$F"'  # fmt: skip
+    told = 'printf \'{"name": "%s", "handler": "%s", "env": "%s"}\' '
+    names = '"$AWS_LAMBDA_FUNCTION_NAME" "$AWS_LAMBDA_FUNCTION_HANDLER" "$env_base $OWN" > "$F"'
+    script = f"{ANSWER}{told}{names}"
     run = done(home, BATCH_LAMBDA, **shell(script, name="mine", environment={"OWN": "o"}))
     assert output_of(run) == {"name": "mine", "handler": "tool.handler", "env": "dev o"}
     assert run.stage("deregister").status is StageStatus.COMPLETE

@@ -252,7 +252,7 @@ def test_a_request_file_over_the_quota_comes_again_and_one_outside_the_lists_is_
     def drop(name, document):
         content = json.dumps(document).encode()
         file = request_files.RequestFile(name, f"s3://requests/{name}", "v1", content, 9)
-        return request_files.answer(file, receipt, ports, intake.submit)
+        return request_files.answer(file, receipt, ports, kinds.submit)
 
     assert drop("a.json", demand("e1"))
     receipt.content = None

@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib import bootstrap, file_intake
 from chalicelib.core.errors import Unavailable
-from chalicelib.core.idempotency import LONGEST_TRY
+from chalicelib.core.idempotency import KEPT, LONGEST_TRY
 from chalicelib.core.limits import DOCUMENT_CHARACTERS
 from chalicelib.core.principals import LOCAL, Principal, Scope
 from chalicelib.document_ports import StaleDocument

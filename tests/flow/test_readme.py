@@ -54,7 +54,7 @@ def test_the_readme_has_commands_for_each_thing_a_user_does():
     verbs = {line.split()[1] for line in commands() if line.startswith("falsework ")}
     assert verbs == {
         "put", "validate", "run", "get", "list", "show", "why", "logs", "cancel", "resume",
-        "rollback", "serve", "redrive", "sync", "verify", "paths",
+        "rollback", "serve", "redrive", "sync", "verify", "paths", "token",
     }  # fmt: skip
 
 

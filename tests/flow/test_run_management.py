@@ -316,13 +316,16 @@ def test_what_lies_at_a_destination_stays_unless_it_is_asked_for(home, ask, targ
     assert ask("GET", "/runs/r1").status == 404
 
 
-def test_a_file_that_was_replaced_by_one_of_its_size_is_not_deleted(home, ask):
+def test_a_file_that_was_replaced_by_a_younger_one_or_of_another_size_is_not_deleted(home, ask):
     made(home)
     path = home.root / "s3/bkt/r1/a.txt"
     path.write_bytes(b"9876543210")
     later = path.stat().st_mtime + 60
     os.utime(path, (later, later))
+    other = home.root / "s3/bkt/r1/d/b.json"
+    earlier = other.stat().st_mtime - 60
     home.ports.objects.write("s3://bkt/r1/d/b.json", b"another size")
+    os.utime(other, (earlier, earlier))
     assert ask("DELETE", "/runs/r1?files=true").status == 204
     assert objects(home) == ["s3://bkt/r1/a.txt", "s3://bkt/r1/d/b.json"]
 

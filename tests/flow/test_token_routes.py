@@ -10,11 +10,14 @@ import pytest
 
 import app
 from chalicelib import bootstrap
+from chalicelib.cli.complaints import Complaint
+from chalicelib.cli.connection import Connection
+from chalicelib.cli.exchange import Exchange
 from chalicelib.core.principals import LOCAL
 from chalicelib.core.site import Site
 from chalicelib.settings import Settings
 from chalicelib.web.api import deployed_app, rest_app
-from chalicelib.web.gateway import Gateway
+from chalicelib.web.gateway import Answer, Gateway
 from tests.flow.aws_worlds import SITE, a_request, aws_account
 
 JSON = {"Content-Type": "application/json"}
@@ -77,6 +80,18 @@ def test_a_token_is_made_shown_used_and_revoked(ask):
 def test_the_answer_with_the_text_is_not_to_be_kept(home):
     answer = Gateway(trusted=LOCAL).request("POST", "/tokens", JSON, b"{}")
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_repeat_under_a_key_makes_no_second_token_and_shows_none(home):
+    headers, gateway = {**JSON, "Idempotency-Key": "k1"}, Gateway(trusted=LOCAL)
+    first, again = (gateway.request("POST", "/tokens", headers, b"{}") for _ in range(2))
+    assert (first.status, again.status) == (201, 409)
+    assert b"fw_" not in again.body
+    tokens = json.loads(gateway.request("GET", "/tokens", {}).body)["tokens"]
+    assert [token["id"] for token in tokens] == [json.loads(first.body)["id"]]
+    secret = json.loads(first.body)["token"][24:]
+    assert secret.encode() not in (home.root / "falsework.db").read_bytes()
+    assert secret.encode() not in (home.root / "falsework.db-wal").read_bytes()
 
 
 def test_who_says_nothing_gets_what_they_are_for_an_hour(ask):
@@ -200,6 +215,25 @@ def looked_at(run_id, token):
     return called(run_event(run_id, shown, {"sourceIp": "192.0.2.1", "userArn": None}))[0]
 
 
+def sign(method, target, headers, body):
+    """A signature that API Gateway finds good: its own test is in ``test_aws_signing``."""
+    return {**headers, "Authorization": "AWS4-HMAC-SHA256 Credential=…"}
+
+
+class ApiGateway:
+    """Two of the routes behind API Gateway, which takes every signature for Lab's."""
+
+    def request(self, method, target, headers, body=b""):
+        if (method, target) == ("POST", "/tokens"):
+            assert headers["Authorization"].startswith("AWS4-HMAC-SHA256")
+            event = exchange_event(SESSION.format("Lab"), json.loads(body))
+        else:
+            identity = {"sourceIp": "192.0.2.1", "userArn": None}
+            event = run_event(target.removeprefix("/runs/"), headers, identity)
+        answer = app.app(event, None)
+        return Answer(answer["statusCode"], answer["headers"], answer["body"].encode())
+
+
 @pytest.mark.usefixtures("world")
 class TestExchange:
     def test_an_identity_gets_a_short_lived_token_that_is_what_the_site_says(self):
@@ -269,6 +303,14 @@ class TestExchange:
         event = exchange_event(None)
         event["headers"] = {"Authorization": f"Bearer {admin}"}
         assert called(event)[0] == 401
+
+    def test_the_command_line_comes_in_with_credentials_alone(self, world):
+        connection = Connection(Exchange(ApiGateway(), sign), is_remote=True)
+        assert connection.get("/runs/e1")["group"] == "lab"
+        world.pass_time(3601)
+        assert connection.get("/runs/e1")["group"] == "lab"
+        with pytest.raises(Complaint, match="no run 'e2'"):
+            connection.get("/runs/e2")
 
     def test_the_exchange_is_the_only_route_that_api_gateway_checks(self):
         checked = {

@@ -11,18 +11,22 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
+from chalice.app import Blueprint
 
 from chalicelib import bootstrap, tokens
+from chalicelib.core.errors import Misconfigured
 from chalicelib.core.grants import Wanted
 from chalicelib.core.principals import LOCAL, Caller, Scope
 from chalicelib.core.site import Site
 from chalicelib.settings import Settings
-from chalicelib.web.api import rest_app
+from chalicelib.web import api
 from chalicelib.web.asked import OPEN, scope_of
 from chalicelib.web.gateway import Gateway
+from chalicelib.web.problems import takes_key
 from tests.flow.doors import falsework, shell_demand
 
 MARK = "only-for-the-lab"
@@ -46,6 +50,25 @@ BODIES = {
     "/demand-executions": shell_demand("r1", "true"),
 }
 """Of routes that refuse an empty object before they look whose it is."""
+JOB = {"image": "ghcr.io/lab/tool:1", "payload": {"n": 1}}
+SUBMISSIONS = {
+    "/demand-executions": shell_demand("r2", "true"),
+    "/data-syncs": {"source_path": "s3://bkt/a/", "destination_path": "s3://bkt/b/"},
+    "/data-paths/{operation}": {"path": "s3://bkt/a/"},
+    "/file-system-cleanups": {
+        "path": "fs-0000000000000001:/scratch", "days_since_last_accessed": 3.0, "min_depth": 1,
+    },
+    "/batch-lambdas": {**JOB, "handler": "h.h"},
+    "/batch-executors": {**JOB, "executor": "pkg.Run"},
+    "/lambda-functions": {"function_name": "list_data_paths"},
+    "/pipelines": {"stages": [{"name": "one", "value": {"n": 1}}]},
+}  # fmt: skip
+NO_NEW_RUNS = {
+    "/job-definitions", "/buckets/work", "/results-api/results", "/runs/{run_id}/cancel",
+    "/runs/{run_id}/resume", "/runs/{run_id}/rollback",
+}  # fmt: skip
+BY_THEIR_PATH = {"/flowserv/groups/{group}/runs", "/flowserv/workflows/{workflow_id}/runs"}
+"""Whose the run will be stands in the path, or in the site."""
 ANOTHER = {Scope.READ: {Scope.SUBMIT}, Scope.SUBMIT: {Scope.READ},
            Scope.ADMIN: {Scope.READ, Scope.SUBMIT}}  # fmt: skip
 DAY = timedelta(days=1)
@@ -63,7 +86,7 @@ class Route(NamedTuple):
 
 ALL = [
     Route(method, path, scope_of(entry.view_function))
-    for path, methods in sorted(rest_app().routes.items())
+    for path, methods in sorted(api.rest_app().routes.items())
     for method, entry in methods.items()
 ]
 CLOSED = [route for route in ALL if route.scope is not OPEN and route[:2] not in PROBES]
@@ -166,6 +189,16 @@ def test_only_these_routes_take_anybody():
     assert {route[:2] for route in ALL} >= PROBES
 
 
+def test_a_route_that_does_not_say_who_may_call_it_keeps_the_application_from_starting(
+    monkeypatch,
+):
+    routes = Blueprint("forgetful")
+    routes.route("/forgotten")(dict)
+    monkeypatch.setattr(api, "ROUTES", (SimpleNamespace(routes=routes),))
+    with pytest.raises(Misconfigured, match="GET /forgotten"):
+        api.rest_app.__wrapped__()
+
+
 @walked([route for route in ALL if route not in CLOSED])
 def test_what_is_open_needs_no_token(lab, route):
     answer = lab.walk(route, None)
@@ -206,7 +239,9 @@ def test_with_another_scope_every_route_is_closed(lab, route):
 
 
 @walked(CLOSED)
-@pytest.mark.parametrize("groups", [{"other"}, set(), {"other", "more"}], ids=str)
+@pytest.mark.parametrize(
+    "groups", [{"other"}, set(), {"other", "more"}], ids=["one", "none", "two"]
+)
 def test_a_stranger_to_the_group_gets_no_data_and_changes_nothing(lab, route, groups):
     token = lab.token(*Scope, groups=groups)
     before = lab.state()
@@ -263,11 +298,28 @@ def test_lists_and_deletions_by_age_keep_to_ones_own_groups(lab, method, target,
     assert lab.state()[:3] == before[:3]
 
 
-def test_nobody_submits_for_another_group_nor_under_another_groups_id(lab):
-    token = lab.token(Scope.SUBMIT, Scope.READ)
-    foreign = {**shell_demand("r2", "true"), "options": {"group": "lab"}}
-    answer = lab.ask("POST", "/demand-executions", foreign, token)
+def test_it_is_known_of_every_route_that_creates_whether_it_creates_runs():
+    creating = {
+        route.path
+        for route in ALL
+        if route.scope is Scope.SUBMIT
+        and takes_key(api.rest_app().routes[route.path][route.method].view_function)
+    }
+    assert creating == {*SUBMISSIONS, *NO_NEW_RUNS, *BY_THEIR_PATH}
+
+
+@pytest.mark.parametrize("path", SUBMISSIONS)
+def test_nobody_starts_a_run_of_another_group(lab, path):
+    before = lab.ports.runs.list(group="lab")
+    foreign = {**SUBMISSIONS[path], "options": {"group": "lab"}}
+    target = path.format(operation="stats")
+    answer = lab.ask("POST", target, foreign, lab.token(Scope.SUBMIT, Scope.READ))
     assert (answer.status, json.loads(answer.body)["errors"][0]["field"]) == (403, "options.group")
+    assert lab.ports.runs.list(group="lab") == before
+
+
+def test_nobody_starts_a_run_under_another_groups_id(lab):
+    token = lab.token(Scope.SUBMIT, Scope.READ)
     taken = {**shell_demand("r1", "true"), "options": {"group": "other"}}
     answer = lab.ask("POST", "/demand-executions", taken, token)
     assert answer.status == 409

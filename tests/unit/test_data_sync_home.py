@@ -8,7 +8,7 @@ from chalicelib.core.data_sync.requests import RemoveDataPathsRequest
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.worker_documents import MountedVolume
 from chalicelib.worker.sync.locations import Locations
-from chalicelib.worker.sync.paths import remove_paths
+from chalicelib.worker.sync.paths import path_stats, remove_paths
 from tests.unit.sync_world import FS, B, World, tree
 
 HOME = "me/.falsework"
@@ -61,6 +61,24 @@ def test_nothing_is_written_into_it(world, destination):
         world.sync(f"{B}/in/falsework.db", world.path(destination))
     with pytest.raises(InvalidRequest, match="Falsework's own folder"):
         world.sync(f"{B}/in/", world.path(destination))
+
+
+def test_what_is_copied_around_it_touches_and_overwrites_nothing_in_it(world):
+    partial = world.folder / HOME / "efs" / f".{'0' * 32}.partial"
+    world.files(partial.name, at=f"{HOME}/efs")
+    world.objects("a", "new")
+    before = {path: path.stat().st_mtime for path in (world.folder / HOME).rglob("*")}
+    world.sync(f"{B}/in/", world.path("me"), require_lock=True)
+    assert {path: path.stat().st_mtime for path in (world.folder / HOME).rglob("*")} == before
+    world.objects(".falsework/falsework.db", text="poison")
+    with pytest.raises(InvalidRequest, match="Falsework's own folder"):
+        world.sync(f"{B}/in/", world.path("me"))
+    assert (world.folder / HOME / "falsework.db").read_text() == "falsework.db"
+
+
+def test_who_sums_up_or_scans_what_is_around_it_does_not_see_it(world):
+    stats = path_stats(world.path("me"), world.carrier, world.locations)
+    assert set(stats.children) == {"a", "b"}
 
 
 def test_its_file_systems_are_data_and_so_is_what_lies_beside_it(world):

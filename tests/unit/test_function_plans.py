@@ -115,24 +115,14 @@ class TestBatchLambda:
         assert call_of({**BODY, "job_role_arn": None}).job_role_arn is None
 
     def test_references_are_looked_up_in_the_payload(self):
-        found = {
-            "i": "img",
-            "h": "h.h",
-            "q": "spot",
-            "b": "lab",
-            "e": [{"Name": "A", "Value": "1"}],
-        }
-        call = call_of(
-            {"image": "$.i", "handler": "States.Format('{}.x', $.h)", "job_queue": "$.q",
-             "bucket_name": "$.b", "environment": "$.e", "payload": found, "payload_path": "$.e[0]"}
-        )  # fmt: skip
-        assert (call.image, call.handler, call.queue, call.bucket) == (
-            "img",
-            "h.h.x",
-            "spot",
-            "lab",
-        )
-        assert (call.environment, call.payload) == ({"A": "1"}, {"Name": "A", "Value": "1"})
+        pair = {"Name": "A", "Value": "1"}
+        found = {"i": "img", "h": "h.h", "q": "spot", "b": "lab", "e": [pair]}
+        names = {"image": "$.i", "job_queue": "$.q", "bucket_name": "$.b", "environment": "$.e"}
+        handler = "States.Format('{}.x', $.h)"
+        call = call_of({**names, "handler": handler, "payload": found, "payload_path": "$.e[0]"})
+        assert (call.image, call.queue, call.bucket) == ("img", "spot", "lab")
+        assert call.handler == "h.h.x"
+        assert (call.environment, call.payload) == ({"A": "1"}, pair)
         assert call_of({**BODY, "handler": "$$.Execution.Name"}).handler == "r1"
 
     def test_the_definition_is_the_runs_own_and_tried_again_by_us(self):

@@ -82,6 +82,22 @@ def test_a_run_that_begins_again_keeps_its_place_and_is_a_submission():
     assert isinstance(admit(again, entry(generation=3), quota, AT), Over)
 
 
+def test_a_run_that_another_one_started_counts_with_its_processors_only():
+    quota = Quota(live_runs=1, submissions_per_minute=1, vcpus=2)
+    held = admit(
+        tally_of(entry("parent"), quota=quota), entry("a", is_child=True, vcpus=2), quota, AT
+    )
+    assert [each.run_id for each in held.entries] == ["parent", "a"]
+    assert admit(held, entry("b", is_child=True, vcpus=1), quota, AT).quota == "vcpus"
+    assert admit(held, entry("other"), quota, AT + 99 * SECOND).quota == "live_runs"
+
+
+def test_no_tally_outgrows_its_document():
+    held = Tally(entries=tuple(entry(f"r{n}", is_child=True) for n in range(1000)))
+    for wanted in (entry("r"), entry("r", is_child=True)):
+        assert isinstance(admit(held, wanted, Quota(vcpus=10**6), AT), Over)
+
+
 def test_a_quota_that_counts_no_runs_keeps_no_entries():
     assert tally_of(entry(), quota=Quota(submissions_per_minute=5)).entries == ()
 

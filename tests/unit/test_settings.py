@@ -99,3 +99,7 @@ def test_in_lambda_without_its_table_there_is_no_silent_embedded_home():
             bootstrap.ports()
     finally:
         bootstrap.use(Settings())
+
+
+def test_a_token_is_not_shown_where_settings_are():
+    assert "t0ken" not in repr(load({}, {"FALSEWORK_TOKEN": "t0ken"}))

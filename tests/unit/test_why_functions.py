@@ -55,16 +55,20 @@ def test_what_docker_says_at_home_has_a_sentence():
             responses.missing(URI, "invoke"),
             "the job ended well and left no response",
             f"there is no object {URI}; the job of stage invoke ended well and did not write it",
-            "The program has to put its response, as JSON, where "
-            "AWS_LAMBDA_EVENT_RESPONSE_LOCATION (an executor's --output-location) says. Does it, "
-            "and may it write there? What it wrote to its log: falsework logs r1",
+            (
+                "The program has to put its response, as JSON, where "
+                "AWS_LAMBDA_EVENT_RESPONSE_LOCATION (an executor's --output-location) says. Does "
+                "it, and may it write there? What it wrote to its log: falsework logs r1"
+            ),
         ),
         (
             responses.raised("lab-count", "ValueError", "no n"),
             "the function was called, and raised an error",
             "function lab-count raised ValueError: no n",
-            "The message is its own; its log (on AWS: CloudWatch, /aws/lambda/<its name>) tells "
-            "where it came from.",
+            (
+                "The message is its own; its log (on AWS: CloudWatch, /aws/lambda/<its name>) "
+                "tells where it came from."
+            ),
         ),
     ],
     ids=["no response", "it raised"],

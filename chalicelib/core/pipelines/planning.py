@@ -16,7 +16,8 @@ from chalicelib.core.pipelines.model import (
     ValueStage,
 )
 from chalicelib.core.plans.combinators import Chain, Hooks, only_if, parallel, single, with_status
-from chalicelib.core.plans.plan import CleanUpPolicy, Plan, StagePlan
+from chalicelib.core.plans.functions import kind_plan
+from chalicelib.core.plans.plan import Plan, StagePlan
 from chalicelib.core.plans.run_actions import Choose, MakeValue, RunsAction
 from chalicelib.core.site import Site
 from chalicelib.core.states.merging import merged
@@ -42,16 +43,8 @@ def plan_pipeline(pipeline: Pipeline, submission: KindSubmission, site: Site) ->
     names = [stage.name for stage in whole.all()]
     check_options(submission.options, names, [stage.name for stage in whole.closing])
     stages = tuple(_timed(stage, submission) for stage in whole.all())
-    return Plan(
-        stages=stages,
-        request={**submission.document(), "input": pipeline.input},
-        request_digest=submission.digest(),
-        clean_up=CleanUpPolicy.ALWAYS,
-        job_name_prefix=site.prefix,
-        submit_grace_seconds=site.submit_grace_seconds,
-        check_seconds=site.check_seconds,
-        **submission.options.limits(),
-    )
+    plan = kind_plan(submission, stages, site)
+    return plan.model_copy(update={"request": {**plan.request, "input": pipeline.input}})
 
 
 def _timed(stage: StagePlan, submission: KindSubmission) -> StagePlan:

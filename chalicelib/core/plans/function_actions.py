@@ -33,6 +33,13 @@ class InvokeFunction(Noun):
     """JSON."""
 
 
+class TellJob(Noun):
+    """Tell which job the stage of that name was. Result: ``{"JobName", "JobId", "JobArn"}``."""
+
+    action: Literal["tell-job"] = "tell-job"
+    stage: str
+
+
 class DeregisterJobs(Noun):
     """Take back the definitions of these keys (3.4); those never made are no matter."""
 

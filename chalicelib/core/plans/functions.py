@@ -42,7 +42,7 @@ def plan_job(
     """Return the plan of a handler's or an executor's job. Raises InvalidRequest."""
     check_options(submission.options, STAGES, CLOSING)
     _check(call, run_id, uid, site)
-    return _plan(submission, batch_invoked(call, run_id, uid, site), site)
+    return kind_plan(submission, batch_invoked(call, run_id, uid, site), site)
 
 
 def plan_call(submission: KindSubmission, site: Site) -> Plan:
@@ -60,7 +60,7 @@ def plan_call(submission: KindSubmission, site: Site) -> Plan:
     timeout = submission.options.stage_timeout(INVOKE)
     payload = _payload(request.payload, request.payload_path)
     stage = invoke(INVOKE, request.function_name, payload, timeout_seconds=timeout)
-    return _plan(submission, (stage,), site)
+    return kind_plan(submission, (stage,), site)
 
 
 def invocation(submission: KindSubmission, run_id: str) -> Invocation:
@@ -130,7 +130,9 @@ def _check(call: Invocation, run_id: str, uid: str, site: Site) -> None:
     )
 
 
-def _plan(submission: KindSubmission, stages: tuple[StagePlan, ...], site: Site) -> Plan:
+def kind_plan(submission: KindSubmission, stages: tuple[StagePlan, ...], site: Site) -> Plan:
+    """Return the plan of these stages, its limits and its digest the submission's; the stages
+    that close it run however it ends."""
     return Plan(
         stages=stages,
         request=submission.document(),

@@ -22,7 +22,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue
 
 from chalicelib.core.noun import Noun
-from chalicelib.core.plans.function_actions import DeregisterJobs, InvokeFunction, ReadObject
+from chalicelib.core.plans.function_actions import (
+    DeregisterJobs,
+    InvokeFunction,
+    ReadObject,
+    TellJob,
+)
 from chalicelib.core.plans.run_actions import Choose, Chosen, MakeValue, RunsAction
 from chalicelib.core.states.retries import RetryRow
 from chalicelib.core.work.leases import Lease
@@ -92,11 +97,13 @@ class JobAction(Noun):
 
     action: Literal["job"] = "job"
     definition: str
-    """Key in the result of ``define-jobs``."""
+    """Key in the result of ``define-jobs``, or the ARN of one that is nobody's here."""
     queue: str
     command: tuple[str, ...] | None = None
     """Replaces the definition's command; None keeps it."""
     environment: dict[str, str] = {}
+    parameters: dict[str, str] = {}
+    """Name → what stands for ``Ref::name`` in the definition's command."""
     resource_requirements: tuple[dict[str, str], ...] = ()
     """``{"type": "VCPU", "value": "2"}``, as Batch has them."""
     is_worker: bool = False
@@ -121,6 +128,7 @@ Call = (
     | ReadObject
     | InvokeFunction
     | DeregisterJobs
+    | TellJob
     | Choose
     | MakeValue
 )

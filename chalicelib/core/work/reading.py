@@ -14,8 +14,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from chalicelib.core.documents import DEEPEST, validation_problem, well_formed
-from chalicelib.core.errors import InvalidRequest
-from chalicelib.core.limits import WORK_RESULTS_BYTES
+from chalicelib.core.errors import InvalidRequest, TooLarge
+from chalicelib.core.limits import REQUEST_LIST_ITEMS, WORK_RESULTS_BYTES
 from chalicelib.core.work.model import Work
 
 _ENDED: Final = ("success", "failure")
@@ -79,6 +79,12 @@ def json_text(value: object) -> str:
 def _list(documents: object) -> Sequence[object]:
     if not isinstance(documents, list):
         raise InvalidRequest("works are given in a list", mend="send a list of works: [{…}, …]")
+    if len(documents) > REQUEST_LIST_ITEMS:
+        raise TooLarge(
+            f"the list has {len(documents)} works; {REQUEST_LIST_ITEMS} can be taken",
+            value=len(documents),
+            mend="send fewer works at a time",
+        )
     return documents
 
 

@@ -9,19 +9,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from chalicelib.core.noun import Noun
 
-SecretReference = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:.+"
-        r"|env:[A-Za-z_][A-Za-z0-9_]*)$"
-    ),
-]
+_REFERENCE: Final = (
+    r"^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:.+"
+    r"|env:[A-Za-z_][A-Za-z0-9_]*)$"
+)
+
+
+def _hidden(value: object) -> object:
+    """What is no reference may be the secret itself, and no error may show that."""
+    is_shown = isinstance(value, str) and re.search(_REFERENCE, value) is not None
+    return value if is_shown else "(not shown: give an ARN, or env:NAME)"
+
+
+SecretReference = Annotated[str, StringConstraints(pattern=_REFERENCE), BeforeValidator(_hidden)]
 """Where a secret is: the ARN of one of Secrets Manager, or ``env:NAME``, a variable of the process
 that needs it. Never the secret itself."""
 

@@ -88,8 +88,9 @@ def operation(place: Place, components: Components) -> dict[str, Any]:
         "parameters": list(_parameters(place, route, components)),
     }
     if route.body is not None:
-        schema = {JSON: {"schema": components.body(route.body)}}
-        found["requestBody"] = {"required": route.needs_body, "content": schema}
+        example = {} if route.example is None else {"example": route.example}
+        content = {JSON: {"schema": components.body(route.body), **example}}
+        found["requestBody"] = {"required": route.needs_body, "content": content}
     return {**found, "responses": _responses(place, route, components)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field, JsonValue
 
+from chalicelib.core.batch_job_requests import BatchJobRequest
 from chalicelib.core.function_requests import (
     BATCH_EXECUTOR,
     BATCH_LAMBDA,
@@ -65,6 +66,21 @@ class BatchExecutor(BatchExecutorRequest):
     vcpus: Amount | None = "1"
     gpu: Amount | None = "0"
     platform_capabilities: tuple[str, ...] = ("EC2",)
+
+
+class BatchJob(BatchJobRequest):
+    """One Batch job: give ``image`` and the like, or ``job_definition``."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    run_id: str | None = _RUN_ID
+    """As of a handler."""
+    options: Options = Options()
+    job_queue: Text = "default"
+    """The site's own where none is given; ``job_queue_arn`` is another name for it."""
+    job_definition: Text | None = None
+    """One that is there: its ARN, or its name with or without the revision.
+    ``job_definition_arn`` is another name for it."""
 
 
 class LambdaFunction(LambdaFunctionRequest):

@@ -22,7 +22,7 @@ from chalicelib.worker.problems import problems_of
 from chalicelib.worker.removal import remove_empty, remove_files
 from chalicelib.worker.sync.leavings import DOWNLOAD, forget_downloads
 from chalicelib.worker.sync.local_copy import copy_files
-from chalicelib.worker.sync.locations import LocalPlace, leads_out
+from chalicelib.worker.sync.locations import LocalPlace, leads_out, off_limits
 from chalicelib.worker.sync.planning import Planned
 from chalicelib.worker.sync.progress import Progress
 
@@ -100,6 +100,8 @@ class _Arrivals:
         self._plan = planned.plan
         self._make_folder = make_folder
         self._bound = _bound_of(planned)
+        place = planned.destination
+        self._hidden = place.hidden if isinstance(place, LocalPlace) else None
         self._started_at = started_at
         self._progress = progress
         self._made: set[str] = set()
@@ -116,8 +118,11 @@ class _Arrivals:
     def make_folder(self, folder: str) -> None:
         """Make it with those above. Raises InvalidRequest if a link leads out of the bound."""
         if folder not in self._made:
-            if not Path(os.path.realpath(folder)).is_relative_to(self._bound):
+            real = Path(os.path.realpath(folder))
+            if not real.is_relative_to(self._bound):
                 raise leads_out(folder, self._bound)
+            if self._hidden is not None and real.is_relative_to(self._hidden):
+                raise off_limits(folder)
             self._make_folder(Path(folder))
             self._made.add(folder)
 

@@ -56,18 +56,18 @@ def forget_downloads(folder: Path) -> None:
                 remove(folder, Path(left.name))
 
 
-def settle(path: Path, at: float, *, is_locked: bool) -> None:
+def settle(path: Path, at: float, *, is_locked: bool, hidden: Path | None = None) -> None:
     """Bring what arrived into its final state: no partial file is left, and no file is old.
 
     Everything is touched to at least ``at``, so that scans for outdated files see when all of
-    it was last wanted.
+    it was last wanted; nothing in the folder ``hidden`` is.
     """
     if not path.is_dir():
         if path.lstat().st_mtime < at:
             _touch(str(path), at)
         return
     oldest = time.time() - STALE_SECONDS
-    for file in files_of(path):
+    for file in files_of(path, hidden):
         if file.name.endswith(".partial") and is_leaving(file.name):
             if is_locked or file.modified_at < oldest:
                 (path / file.name).unlink(missing_ok=True)

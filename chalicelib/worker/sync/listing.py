@@ -76,7 +76,7 @@ def entries_at(place: Place, carrier: Carrier) -> Iterator[tuple[str, int, datet
             if path.is_dir() and not path.is_symlink():
                 yield from (
                     (file.name, file.size_bytes, _time(file.modified_at))
-                    for file in files_of(path)
+                    for file in files_of(path, place.hidden)
                     if not is_note(file.name)
                 )
             elif os.path.lexists(path):
@@ -161,7 +161,7 @@ def _files_there(place: LocalPlace, *, is_folder: bool) -> Iterator[Listed]:
     _check_folder(path if is_folder else path.parent)
     if is_folder:
         if path.is_dir():
-            yield from _contents(map(_local_state, files_of(path)))
+            yield from _contents(map(_local_state, files_of(path, place.hidden)))
     elif path.is_dir() and not path.is_symlink():
         raise InvalidRequest(
             f"a folder lies at {str(path)!r}, where a file is to arrive",

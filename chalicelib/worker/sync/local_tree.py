@@ -30,9 +30,12 @@ class LocalFile(NamedTuple):
     """False for links that were not followed, pipes and the like."""
 
 
-def files_of(folder: Path) -> Iterator[LocalFile]:
-    """Yield everything below the folder that is no folder itself, links not followed."""
-    return _Walk(None, _none).below(str(folder), "", ())
+def files_of(folder: Path, hidden: Path | None = None) -> Iterator[LocalFile]:
+    """Yield everything below the folder that is no folder itself, links not followed.
+
+    What is in the folder ``hidden`` is not there.
+    """
+    return _Walk(None, _none, hidden).below(str(folder), "", ())
 
 
 def content_of(

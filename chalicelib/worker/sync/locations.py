@@ -138,8 +138,7 @@ class Locations:
         if self._home is None or isinstance(place, ObjectPlace) or place.bound in self._mounts:
             return
         if Path(os.path.realpath(place.path)).is_relative_to(self._home):
-            mend = "name an object, s3://bucket/key, or a path on a file system, fs-…:/path"
-            raise _refused(f"{place.text!r}, in Falsework's own folder,", place.text, mend)
+            raise off_limits(place.text)
 
     def _all_roots(self, path: Path) -> Iterable[Path]:
         """The roots, what they are in, and the path itself where something is mounted."""
@@ -187,6 +186,12 @@ def leads_out(path: str, bound: Path) -> InvalidRequest:
         value=path,
         mend="remove the link, leave it out with an exclude filter, or give a path without links",
     )
+
+
+def off_limits(path: str) -> InvalidRequest:
+    """Return the error for what is to be written into an embedded home's own folder."""
+    mend = "name an object, s3://bucket/key, or a path on a file system, fs-…:/path"
+    return _refused(f"{path!r}, in Falsework's own folder,", path, mend)
 
 
 def _within(text: str, path: Path, mount: Path) -> LocalPlace:

@@ -89,10 +89,11 @@ class DataSync:
 
     def _locked(self, request: DataSyncRequest) -> AbstractContextManager[None]:
         destination = self.locations.find(request.destination_path)
-        is_local = isinstance(destination, LocalPlace)
-        if request.require_lock and is_local and self._is_download(request):
-            return self._lock(destination._replace(path=destination.followed()))
-        return nullcontext()
+        if not request.require_lock or not isinstance(destination, LocalPlace):
+            return nullcontext()
+        if not self._is_download(request):
+            return nullcontext()
+        return self._lock(destination._replace(path=destination.followed()))
 
     def _is_download(self, request: DataSyncRequest) -> bool:
         source = self.locations.find(request.source_path)
@@ -111,7 +112,12 @@ class DataSync:
         self._carry(planned, started_at)
         if isinstance(planned.destination, LocalPlace):
             path = Path(planned.plan.destination)
-            settle(path, started_at.timestamp(), is_locked=planned.request.require_lock)
+            settle(
+                path,
+                started_at.timestamp(),
+                is_locked=planned.request.require_lock,
+                hidden=planned.destination.hidden,
+            )
         if planned.gives_up_source:
             give_up(planned, self.carrier)
 

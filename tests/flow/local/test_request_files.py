@@ -22,7 +22,7 @@ class Submitter:
         self.documents = []
         self.trouble = []
 
-    def __call__(self, document, ports):
+    def __call__(self, document, ports, origin):
         self.documents.append(document)
         if self.trouble:
             raise self.trouble.pop(0)

@@ -8,6 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from chalicelib.core.audit import AuditEntry
+from chalicelib.core.demand.batch_args import CreateDefinitionAndPrepareArgsRequest
 from chalicelib.core.errors import Forbidden, InvalidRequest, NotFound, TooManyRequests
 from chalicelib.core.file_requests import parse_file_request
 from chalicelib.core.flowserv.files import RunFile
@@ -22,13 +23,14 @@ from chalicelib.core.view import run_view, stages_view
 from chalicelib.core.work.counting import status_document
 from chalicelib.dead_letters import Redriven
 from chalicelib.run_manager.ageing import Deleted
-from chalicelib.web.shapes import requests
+from chalicelib.web.shapes import examples, requests
 from chalicelib.web.shapes.files import FileView
 from chalicelib.web.shapes.flowserv import FlowservRun, ListedRun
 from chalicelib.web.shapes.problems import Problem
 from chalicelib.web.shapes.runs import DeletedRuns, RunView, SentBack
 from chalicelib.web.shapes.tokens import TokenView
-from chalicelib.web.shapes.works import WorksStatus
+from chalicelib.web.shapes.works import Works, WorksStatus
+from chalicelib.works.views import ViewBody
 from tests.flow.doors import copying_demand
 from tests.flow.worlds import a_demand
 from tests.unit.flowserv.values import AT, a_run, an_output
@@ -158,3 +160,23 @@ def test_a_job_over_files_is_read_as_its_body_says(kind, model, body):
 
 def _wire(read):
     return read.to_wire() | {"options": read.options.model_dump(mode="json", exclude_none=True)}
+
+
+@pytest.mark.parametrize(
+    ("model", "example"),
+    [
+        (requests.Demand, examples.DEMAND),
+        (CreateDefinitionAndPrepareArgsRequest, examples.JOB_DEFINITION),
+        (requests.DataSync, examples.DATA_SYNC),
+        (requests.DataPathStats, examples.DATA_PATH),
+        (requests.FileSystemCleanup, examples.CLEAN_UP),
+        (Works, examples.WORKS),
+        (Works, examples.ENDED_WORKS),
+        (ViewBody, examples.VIEW),
+    ],
+    ids=[
+        "demand", "definition", "sync", "path", "clean-up", "works", "ended-works", "view"
+    ],
+)  # fmt: skip
+def test_an_example_is_what_its_body_says(model, example):
+    TypeAdapter(model).validate_python(example)

@@ -1,0 +1,83 @@
+"""The way in for Batch jobs: what a definition that is there allows counts as the request's own.
+
+Who names a definition gets its role, its volumes and its secrets, and so must be one who may use
+them.
+"""
+
+from __future__ import annotations
+
+from chalicelib.accepting import accept, check_queue
+from chalicelib.core.allowances import check_allowed, used_by_batch_job
+from chalicelib.core.batch_job_requests import KIND, BatchJobRequest, parse_batch_job
+from chalicelib.core.demand.batch_args import forbidden_privilege
+from chalicelib.core.errors import Forbidden, InvalidRequest, NotFound, Refused
+from chalicelib.core.events import RunRequested
+from chalicelib.core.kind_submissions import KindSubmission
+from chalicelib.core.plans.batch_jobs import own_definition, plan_batch_job
+from chalicelib.core.plans.plan import JobDefinition, Plan
+from chalicelib.core.run import Run
+from chalicelib.core.site import Site
+from chalicelib.ports import Ports
+
+
+def submit_batch_job(document: object, ports: Ports, *, made_up: str | None = None) -> Run:
+    """Start a run of one job, and return it; or the run that the same content has become.
+
+    ``made_up`` and what it raises are as of ``submit_function``.
+    """
+    submission = parse_batch_job(document, ports.site)
+    uid = ports.mint_uid()
+    event = RunRequested(
+        run_id=submission.run_id or f"{KIND}-{made_up or uid}",
+        at=ports.clock(),
+        uid=uid,
+        kind=KIND,
+        group=submission.options.group,
+        plan=_plan(submission, uid, ports),
+    )
+    return accept(event, ports)
+
+
+def _plan(submission: KindSubmission, uid: str, ports: Ports) -> Plan:
+    request, fallback = submission.request, submission.options.fallback_job_queue_name
+    assert isinstance(request, BatchJobRequest)  # noqa: S101 -- by its kind
+    own = own_definition(request, uid, ports.site)
+    arn, definition = (None, own) if own is not None else _found(request, ports)
+    _check_rights(definition, ports.site)
+    uses = used_by_batch_job(
+        request.job_queue, fallback, definition, ports.facilities.file_systems()
+    )
+    check_allowed(submission.options.group, uses, ports.site.groups)
+    plan = plan_batch_job(submission, definition, arn, ports.site)
+    check_queue("job_queue", request.job_queue, ports)
+    if fallback is not None:
+        check_queue("options.fallback_job_queue_name", fallback, ports)
+    if own is not None:
+        ports.facilities.resolve_image(own.image)
+    return plan
+
+
+def _found(request: BatchJobRequest, ports: Ports) -> tuple[str, JobDefinition]:
+    assert request.job_definition is not None  # noqa: S101 -- there is no image
+    try:
+        return ports.definitions.describe(request.job_definition)
+    except (NotFound, Refused) as exc:
+        raise InvalidRequest(
+            str(exc),
+            field="job_definition",
+            value=request.job_definition,
+            mend="name an active definition of one container, or give an image of your own",
+        ) from exc
+
+
+def _check_rights(definition: JobDefinition, site: Site) -> None:
+    if definition.privileged and not site.allow_privileged:
+        raise forbidden_privilege("privileged")
+    for name, arn in definition.secrets.items():
+        if not arn.startswith(site.allowed_secrets or ("\0",)):
+            raise Forbidden(
+                f"the site does not allow the secret of {name}",
+                field="job_definition",
+                value=arn,
+                mend="name a definition whose secrets are below one of the site's allowed_secrets",
+            )
