@@ -7,7 +7,7 @@ DEMO := .falsework-demo
 SEEDS ?= 2000
 
 .PHONY: bench-engine install demo test campaign canaries mutants simulate check format clean
-.PHONY: wheel stage deploy image destroy policies
+.PHONY: check-slow wheel stage deploy image destroy policies
 
 install: $(INSTALLED)
 
@@ -76,6 +76,9 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(MAKE) test
+
+check-slow: $(INSTALLED)
+	$(BIN)/pytest -n auto --dist worksteal -m slow
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

@@ -111,7 +111,7 @@ def answer(
 
 
 def answer_lines(lines: Iterable[Line], ports: Ports, submit: Submit, origin: str) -> Entry:
-    """Submit what stands on each line; return what became of them all. ``origin`` is the file's."""
+    """Submit what stands on each line of ``origin``; return what became of them all."""
     answers: list[Entry] = []
     for document in map(read_document, lines):
         if document.problem is not None:

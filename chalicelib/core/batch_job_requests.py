@@ -48,12 +48,12 @@ def _overrides(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     told = {name[:1].lower() + name[1:]: each for name, each in value.items()}
-    for name in told:
+    for name, given in told.items():
         if name not in {"environment", "resourceRequirements", "command"}:
             raise InvalidRequest(
                 f"{name!r:.100} is not overridden here",
                 field=str(shortened(name)),
-                value=shortened(told[name]),
+                value=shortened(given),
                 mend="give Environment, ResourceRequirements and Command only",
             )
     return told

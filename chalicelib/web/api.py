@@ -16,6 +16,7 @@ from chalice.app import Chalice, IAMAuthorizer, Request
 
 from chalicelib.core.errors import Misconfigured
 from chalicelib.web import (
+    batch_job_routes,
     batch_lambda_routes,
     bucket_routes,
     dead_letter_routes,
@@ -37,6 +38,7 @@ from chalicelib.web.problems import as_problems
 ROUTES: Final = (
     demand_routes,
     file_routes,
+    batch_job_routes,
     batch_lambda_routes,
     pipeline_routes,
     run_routes,

@@ -164,6 +164,7 @@ def test_deleting_leaves_nothing(account):
     assert not any(left.values())
 
 
+@pytest.mark.slow
 def test_a_checkout_can_be_deployed_as_it_is(lambda_python, tmp_path):
     """``chalice deploy`` by hand: Chalice itself installs what requirements.txt says."""
     project = tmp_path / "checkout"

@@ -1,7 +1,8 @@
 """Checkov and hadolint: nothing found but what is explained here.
 
 Checkov knows the AWS rules of several catalogues; it runs offline (``--skip-download``). It is in
-an environment of its own, for it pins a boto3 of its own.
+an environment of its own, for it wants a boto3 of its own. Where no rule is about a template's
+resources (infra/group.yaml) there is no report.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import pytest
 
 from infra.lambda_python import CHECKOUT
 
+pytestmark = pytest.mark.slow
 EXPLAINED = {
     "CKV_AWS_119": "DynamoDB is encrypted with AWS's key; one of our own costs per request and"
     " gains nothing where the same account owns both",
@@ -51,8 +53,7 @@ def findings(checks, *files):
     )
     assert done.stdout, done.stderr
     told = json.loads(done.stdout)
-    reports = told if isinstance(told, list) else [told]
-    assert all(each["summary"]["passed"] for each in reports)
+    reports = [each for each in (told if isinstance(told, list) else [told]) if "summary" in each]
     assert not [each for each in reports if each["summary"]["parsing_errors"]]
     return {
         (found["check_id"], found["check_name"], found["resource"])

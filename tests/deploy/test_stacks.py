@@ -1,7 +1,8 @@
 """``make deploy`` and ``make destroy``: both halves in order, again, and what is left.
 
-moto knows neither Batch's service-linked role nor SAM's macro: so the foundation is told of a job
-queue that is there, Chalice deploys the application, and the other way has a fake CloudFormation.
+moto knows neither Batch's service-linked role nor SAM's macro, and deletes networks in the wrong
+order: so the foundation is told of a job queue and a VPC that are there, Chalice deploys the
+application, and the other way has a fake CloudFormation.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from tests.deploy.moto_for_chalice import serving
 from tests.deploy.running import of_lambda
 
 QUEUE = "JobQueueArn=arn:aws:batch:us-east-1:123456789012:job-queue/mine"
-DEPLOY = ("deploy", "dev", "--via", "chalice", "--parameter", QUEUE)
 
 
 class Account:
@@ -36,12 +36,25 @@ class Account:
             AWS_ENDPOINT_URL=self._endpoint,
         )  # fmt: skip
 
+    def deploy(self):
+        ec2 = self.client("ec2")
+        (vpc,) = ec2.describe_vpcs()["Vpcs"]
+        subnets = [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"][:2]]
+        told = (QUEUE, f"VpcId={vpc['VpcId']}", f"SubnetIds={','.join(subnets)}")
+        words = [word for each in told for word in ("--parameter", each)]
+        done = self.run("deploy", "dev", "--via", "chalice", *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     def client(self, service):
         return client(service, self._endpoint)
 
     def functions(self):
         listed = self.client("lambda").list_functions()["Functions"]
         return {each["FunctionName"]: each for each in listed}
+
+
+on_moto = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +66,17 @@ def account(lambda_python, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def first(account):
-    done = account.run(*DEPLOY)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return account.deploy()
 
 
+@on_moto
 def test_it_prints_the_apis_address_and_the_next_command(first):
     *_, address, following = first.splitlines()
     assert address.startswith("API:  https://")
     assert following.startswith("next: make image STAGE=dev")
 
 
+@on_moto
 @pytest.mark.usefixtures("first")
 def test_the_functions_are_told_of_the_foundation(account):
     told = account.functions()["falsework-dev-on_sweep"]["Environment"]["Variables"]
@@ -73,6 +86,7 @@ def test_the_functions_are_told_of_the_foundation(account):
     assert told["FALSEWORK_DEFAULT_JOB_QUEUE"].endswith("job-queue/mine")
 
 
+@on_moto
 @pytest.mark.usefixtures("first")
 def test_what_chalice_cannot_say_is_set_afterwards(account):
     about = account.client("lambda").get_function_event_invoke_config(
@@ -82,19 +96,20 @@ def test_what_chalice_cannot_say_is_set_afterwards(account):
     assert kept == "arn:aws:sqs:us-east-1:123456789012:falsework-dev-event-failures"
 
 
+@on_moto
 @pytest.mark.usefixtures("first")
 def test_another_machine_deploys_the_same_application(account, first, lambda_python, tmp_path):
     before = account.functions()
     elsewhere = Account(account._endpoint, lambda_python, tmp_path / "dev")
-    done = elsewhere.run(*DEPLOY)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-2:] == first.splitlines()[-2:]
+    told = elsewhere.deploy()
+    assert told.splitlines()[-2:] == first.splitlines()[-2:]
     assert {name: each["CodeSha256"] for name, each in account.functions().items()} == {
         name: each["CodeSha256"] for name, each in before.items()
     }
     assert len(account.client("lambda").list_event_source_mappings()["EventSourceMappings"]) == 2
 
 
+@on_moto
 @pytest.mark.usefixtures("first")
 def test_a_stage_is_destroyed_in_two_steps_and_its_data_only_by_name(account):
     wrong = account.run("destroy", "dev", "--delete-data", "falsework-prod")
@@ -170,7 +185,10 @@ class FakeS3:
         self.objects[f"{Bucket}/{Key}"] = Body
 
 
-def test_cloudformation_is_given_the_package_and_the_template_by_their_digests(built, tmp_path):
+def test_cloudformation_is_given_the_package_and_the_template_by_their_digests(
+    built, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     project = tmp_path / "dev"
     shutil.copytree(built, project, ignore=shutil.ignore_patterns("deployments"))
     aws = Aws(FakeCloudFormation(), FakeS3(), None, None)

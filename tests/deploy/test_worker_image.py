@@ -12,6 +12,7 @@ import pytest
 from infra.lambda_python import CHECKOUT
 from infra.templates import read
 
+pytestmark = pytest.mark.slow
 DOCKERFILE = (CHECKOUT / "infra" / "worker" / "Dockerfile").read_text()
 CLEAN = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
 
@@ -27,7 +28,7 @@ def installed(tmp_path_factory):
     root = tmp_path_factory.mktemp("image")
     wheels = root / "wheels"
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", wheels, CHECKOUT],
+        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", wheels, CHECKOUT],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

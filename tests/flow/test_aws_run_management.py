@@ -131,6 +131,12 @@ def test_an_archive_that_is_too_much_for_a_call_is_made_by_a_job(world, large, t
     assert len(world.jobs) == 1
 
 
+def test_very_many_files_are_too_much_for_a_call_however_small(world, monkeypatch):
+    monkeypatch.setattr(archives, "MADE_IN_A_CALL_FILES", 0)
+    made(world)
+    assert ask("GET", "/runs/r1/archive").status == 202
+
+
 def test_an_archive_that_aged_is_made_again(world, large):
     making = json.loads(ask("GET", "/runs/r1/archive").body)["run"]
     work(world, making)

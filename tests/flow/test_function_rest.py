@@ -21,6 +21,7 @@ ANSWER = (
 )
 LAMBDA = {**JOB, "handler": "h.h", "command": ["/bin/sh", "-ec", ANSWER]}
 ROUTES = {
+    "/batch-jobs": ("batch-job", {"image": "ghcr.io/lab/tool:1", "command": ["true"]}),
     "/batch-lambdas": ("batch-lambda", LAMBDA),
     "/batch-executors": ("batch-executor", {**JOB, "executor": "pkg.Run"}),
     "/lambda-functions": ("lambda-function", {"function_name": "list_data_paths"}),
@@ -84,6 +85,15 @@ def test_the_result_of_a_failure_is_its_error_and_cause(http):
         ("/batch-lambdas", {**LAMBDA, "memory": "x"}, "memory"),
         ("/batch-executors", {**JOB}, "executor"),
         ("/lambda-functions", {}, "function_name"),
+        ("/batch-jobs", {}, "job_definition"),
+        ("/batch-jobs", {"image": "a", "job_definition": "b"}, "image"),
+        ("/batch-jobs", {"job_definition": "nobodys:1"}, "job_definition"),
+        ("/batch-jobs", {"image": "a", "job_queue": "none"}, "job_queue"),
+        (
+            "/batch-jobs",
+            {"image": "a", "container_overrides": {"Vcpus": 1}},
+            "container_overrides.vcpus",
+        ),
         ("/lambda-functions", {"function_name": "f", "kind": "batch-lambda"}, "kind"),
     ],
 )

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from chalicelib import bootstrap, engine, file_intake, intake, request_files
+from chalicelib import bootstrap, engine, file_intake, intake, kinds, request_files
 from chalicelib.core.errors import Forbidden, TooManyRequests
 from chalicelib.core.group_rules import GroupRules, Quota
 from chalicelib.core.principals import Caller, Principal, Scope

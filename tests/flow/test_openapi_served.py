@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import requests
 
 from chalicelib import bootstrap, tokens
 from chalicelib.core.grants import LONGEST, Wanted
@@ -83,3 +84,20 @@ def test_nothing_that_is_sent_gets_an_answer_that_the_document_does_not_tell(
              "PYTHONPATH": str(CHECKOUT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        pytest.param("POST", "/results-api/view", {"limit": 2**63}, 400, id="a-huge-limit"),
+        pytest.param("POST", "/buckets/view", {"skip": 2**63}, 400, id="a-huge-skip"),
+        pytest.param("POST", "/flowserv/workflows/%C2%A5/runs", {}, 404, id="no-workflows-name"),
+        pytest.param("TRACE", "/health", None, 405, id="trace"),
+        pytest.param("QUERY", "/runs", None, 405, id="query"),
+    ],
+)
+def test_what_it_once_found_stays_mended(served, method, path, body, status):
+    url, token = served
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = requests.request(method, url + path, json=body, headers=headers, timeout=20)
+    assert answer.status_code == status

@@ -15,7 +15,7 @@ from chalicelib.simulation.shrinking import shrink, story
 from chalicelib.simulation.stores import StrictClaims
 from chalicelib.simulation.work_store import StrictWorkStore, wrong_about
 from chalicelib.simulation.work_world import WorkWorld, build_works
-from chalicelib.works import audits, buckets, work_runs
+from chalicelib.works import buckets, work_runs
 
 CHUNK = 40
 
@@ -57,11 +57,6 @@ def test_the_seeds_meet_every_end_at_both_kinds_of_sites():
     assert met == {(s, e, again) for s in sites for e in ends for again in (False, True)}
 
 
-def _requeue_always(work):
-    is_failed = work.status is WorkStatus.FAILURE
-    return work.model_copy(update={"status": WorkStatus.QUEUED}) if is_failed else None
-
-
 def _replace_blindly(replace):
     def blindly(store, kept, work):
         row = store.rows.get(kept.document["id"])
@@ -72,7 +67,11 @@ def _replace_blindly(replace):
 
 GUARDS = {
     "an update from a lost lease is kept": (buckets, "updated", lambda old, new: new),
-    "a failed work is queued again whatever its retries": (audits, "requeued", _requeue_always),
+    "a failed work is queued again whatever its retries": (
+        Work,
+        "is_retryable",
+        property(lambda work: work.status is WorkStatus.FAILURE),
+    ),
     "a work is replaced whatever became of it": (
         StrictWorkStore,
         "replace",

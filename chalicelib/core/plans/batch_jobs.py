@@ -51,9 +51,9 @@ def own_definition(request: BatchJobRequest, uid: str, site: Site) -> JobDefinit
 def plan_batch_job(
     submission: KindSubmission, definition: JobDefinition, arn: str | None, site: Site
 ) -> Plan:
-    """Return the plan; ``arn``: of the definition that is there already, None: it is the run's own.
+    """Return the plan. Raises InvalidRequest.
 
-    Raises InvalidRequest.
+    ``arn``: of the definition, which is there already; None: it is the run's own.
     """
     request = submission.request
     assert isinstance(request, BatchJobRequest)  # noqa: S101 -- by its kind
