@@ -81,6 +81,8 @@ def _check_requests(pipeline: Pipeline, ports: Ports, checks: Checks) -> None:
     for place, stage in enumerate(pipeline.stages):
         if not isinstance(stage, RunStage):
             continue
+        if isinstance(stage.request, str):
+            continue
         request: dict[str, Any] = merged(stage.defaults, stage.request)
         if not has_references(request):
             with at_field(f"stages.{place}.request"):

@@ -95,6 +95,12 @@ class WakeParent(Noun):
     at: AwareDatetime
 
 
+class Announce(Noun):
+    """Hand the change on to those who want to be told of it."""
+
+    key: str
+
+
 class WakeAt(Noun):
     """Look at the run again at that time."""
 
@@ -112,4 +118,5 @@ Command = (
     | TendRuns
     | WakeParent
     | WakeAt
+    | Announce
 )

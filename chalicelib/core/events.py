@@ -170,6 +170,15 @@ class RollbackRequested(Noun):
     """As in ResumeRequested."""
 
 
+class Announced(Noun):
+    """Changes of the run were handed on to all who want to be told of them."""
+
+    run_id: str
+    at: AwareDatetime
+    keys: tuple[str, ...]
+    """As in Announce."""
+
+
 class TimerFired(Noun):
     """It is time to look at the run: a wake-up, or the sweep."""
 
@@ -191,5 +200,6 @@ Event = (
     | CancelRequested
     | ResumeRequested
     | RollbackRequested
+    | Announced
     | TimerFired
 )

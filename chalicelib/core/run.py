@@ -112,6 +112,8 @@ class Stage(StageState):
     """How many of them are not done; 0: only the finish is."""
     children: Children | None = None
     """Whose runs may be under way; None once all have ended and settled, or none were started."""
+    attempts_before: int | None = None
+    """How many of the attempts are of earlier generations; None: nobody wants to know."""
     retry_at: AwareDatetime | None = None
     """When an attempt, or a submission that was turned away, is made again; None once it may."""
 
@@ -184,6 +186,21 @@ class RunError(Noun):
     message: str
 
 
+class Change(Noun):
+    """What became of a run, or of a stage of it, for those who want to be told."""
+
+    key: str
+    """No other change of the run has the same: see ``lifecycle/notices.py``."""
+    generation: int
+    stage: str | None = None
+    attempt: int | None = None
+    """Of the stage."""
+    status: str
+    """The run's state, or the stage's status."""
+    at: AwareDatetime
+    why: str = ""
+
+
 class RunRecord(Noun):
     """A run as it is kept and listed: everything but the plan, which never changes."""
 
@@ -210,6 +227,10 @@ class RunRecord(Noun):
     jobs: tuple[JobState, ...] = ()
     outputs: dict[str, JsonValue] = {}
     error: RunError | None = None
+    announced: tuple[str, ...] = ()
+    """Keys of this generation's changes that were handed on to those who want to be told."""
+    left_over: tuple[Change, ...] = ()
+    """What earlier generations have left to be told."""
 
     @property
     def is_terminal(self) -> bool:

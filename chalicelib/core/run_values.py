@@ -22,6 +22,7 @@ from chalicelib.core.plans.run_actions import Choose, RunsAction
 from chalicelib.core.run import Run, StageStatus
 from chalicelib.core.states.choices import holds
 from chalicelib.core.states.intrinsics import Scope, evaluate
+from chalicelib.core.states.merging import merged
 from chalicelib.core.states.templates import resolved
 
 _REFERENCES: Final = ("$.", "$$.", "$[", "States.")
@@ -74,7 +75,13 @@ def items_of(run: Run, stage: str, action: RunsAction) -> list[JsonValue] | None
 
 def request_of(run: Run, stage: str, action: RunsAction, item: Item | None) -> JsonValue:
     """Return the document with which the stage's run is started. Raises InvalidRequest."""
-    return resolved(dict(action.request), scope_of(run, stage, item), is_reference)
+    scope = scope_of(run, stage, item)
+    request = action.request if isinstance(action.request, str) else dict(action.request)
+    found = resolved(request, scope, is_reference)
+    if not action.defaults or not isinstance(found, dict):
+        return found
+    under = resolved(dict(action.defaults), scope, is_reference)
+    return merged(under, found) if isinstance(under, dict) else found
 
 
 def choice_of(run: Run, stage: str, action: Choose) -> str | None:

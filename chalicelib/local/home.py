@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
@@ -171,5 +172,21 @@ def _site(site: Site, sandbox: Sandbox, folders: Folders, known: FileSystems) ->
     if sandbox.host_mode == "host":
         ours["has_fixed_container_paths"] = True
     mounts = {**worker_mounts, **site.worker_mounts}
-    more = {"default_container_paths": paths, "worker_mounts": mounts}
+    told = {**_told_of(site, sandbox, paths), **site.worker_environment}
+    more = {"default_container_paths": paths, "worker_mounts": mounts, "worker_environment": told}
     return site.model_copy(update={**ours, **more})
+
+
+def _told_of(site: Site, sandbox: Sandbox, paths: dict[str, str]) -> dict[str, str]:
+    """Return what a worker of this home is told of it, so that what its handlers prepare for
+    other jobs can be run here."""
+    told = {
+        "AWS_REGION": site.aws_region,
+        "ENV_BASE": site.env_base,
+        "FALSEWORK_RUNNER": sandbox.mode,
+    }
+    if paths:
+        told["FALSEWORK_DEFAULT_CONTAINER_PATHS"] = json.dumps(paths, sort_keys=True)
+    if sandbox.host_mode == "host":
+        told["FALSEWORK_HAS_FIXED_CONTAINER_PATHS"] = "true"
+    return told

@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 from pydantic import JsonValue
 
 from chalicelib import engine
-from chalicelib.core.run import RunState
+from chalicelib.core.run import RunState, StageStatus
 from chalicelib.core.site import Site
 from chalicelib.core.work.leases import Ending
 from chalicelib.core.work.model import WorkStatus
@@ -143,10 +143,17 @@ class WorkWorld(World):
         yield from self._unreported()
 
     def _unreported(self) -> Iterator[str]:
-        """What a run did is told to the queue; but after an outage the lease may be over."""
+        """What a run says it told the queue it did tell; after an outage the lease may be over."""
         for run in () if self._downtime else self.runs():
             row = self.work_store.rows.get(str(run.plan.request["work"]))
             is_its_own = row is not None and row.work.attempt == run.plan.request["attempt"]
             has_done = (run.state, run.generation) == (RunState.SUCCESS, 1)
-            if row and is_its_own and has_done and row.work.status is not WorkStatus.SUCCESS:
+            has_told = run.stage("report").status is StageStatus.COMPLETE
+            if (
+                row
+                and is_its_own
+                and has_done
+                and has_told
+                and row.work.status is not WorkStatus.SUCCESS
+            ):
                 yield f"run {run.id} succeeded, and its work is {row.work.status}"

@@ -22,7 +22,9 @@ EXPLAINED = {
     " that, and every change through the API stands in the audit",
     "CKV_AWS_27": "queues are encrypted by SQS (SqsManagedSseEnabled), which the rule overlooks",
     "CKV_AWS_51": "versions are immutable; only `latest` moves, which the rule cannot read",
-    "CKV_AWS_111": "see tests/deploy/test_policies.py: every resource is named or explained",
+    "CKV_AWS_109": "who deploys makes roles: those whose names begin with the stage's, no others",
+    "CKV_AWS_111": "who deploys makes networks, keys and file systems, whose ARNs end in ids that"
+    " nobody knows before; everything that has a name is named",
     "CKV_AWS_115": "reserved concurrency would be taken from an account that may have ten; SQS"
     " mappings have a maximum, and Batch paces the rest",
     "CKV_AWS_116": "the event functions have destinations, SQS brings its own dead letters, and"
@@ -62,7 +64,7 @@ def findings(checks, *files):
     }
 
 
-@pytest.mark.parametrize("name", ["foundation", "group", "pipeline"])
+@pytest.mark.parametrize("name", ["foundation", "group", "deployer", "pipeline"])
 def test_our_templates_have_nothing_that_is_not_explained(checks, name):
     found = findings(checks, CHECKOUT / "infra" / f"{name}.yaml")
     assert not {each for each in found if each[0] not in EXPLAINED}

@@ -11,6 +11,7 @@ from typing import Final
 
 from chalicelib.core.lifecycle import attempts, children, jobs, stages
 from chalicelib.core.lifecycle.deadlines import deadlines
+from chalicelib.core.lifecycle.notices import due
 from chalicelib.core.plans.plan import CleanUpPolicy, JobAction, NoAction, StagePlan
 from chalicelib.core.plans.run_actions import RunsAction
 from chalicelib.core.run import ACTIVE, Run, RunState, StageStatus
@@ -56,9 +57,9 @@ def ready(run: Run) -> Iterator[StagePlan]:
 
 def next_check_at(run: Run, at: datetime) -> datetime | None:
     """Return when the sweep must look at the run, if nothing is heard of it before."""
-    if run.settled_at is not None:
-        return None
     soon = at + timedelta(seconds=min(SOON_SECONDS, run.plan.check_seconds))
+    if run.settled_at is not None:
+        return soon if due(run) else None
     times = [at + timedelta(seconds=run.plan.check_seconds), *deadlines(run)]
     times += [stage.retry_at for stage in run.stages if stage.retry_at is not None]
     if not children.are_gone(run):

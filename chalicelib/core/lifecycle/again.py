@@ -17,6 +17,7 @@ from chalicelib.core.events import ResumeRequested, RollbackRequested
 from chalicelib.core.lifecycle import stages
 from chalicelib.core.lifecycle.attempts import attempts_left
 from chalicelib.core.lifecycle.jobs import worth_keeping
+from chalicelib.core.lifecycle.notices import taken_along
 from chalicelib.core.plans.plan import NoAction, RetryPolicy
 from chalicelib.core.run import Run, RunState, StageStatus
 
@@ -61,6 +62,7 @@ def _check_ended(run: Run, done: str) -> None:
 
 
 def _begin_again(run: Run, names: set[str], at: datetime) -> Run:
+    before = run
     names = names | {
         plan.name
         for plan in run.plan.stages
@@ -76,7 +78,7 @@ def _begin_again(run: Run, names: set[str], at: datetime) -> Run:
     _check_budget(run, names)
     for name in names:
         run = stages.reset(run, name, at, keeps_attempts=keeps_attempts)
-    return run.model_copy(
+    again = run.model_copy(
         update={
             "generation": run.generation + 1,
             "state": RunState.PENDING,
@@ -88,6 +90,7 @@ def _begin_again(run: Run, names: set[str], at: datetime) -> Run:
             "jobs": worth_keeping(run.jobs),
         }
     )
+    return taken_along(before, again)
 
 
 def _check_budget(run: Run, names: set[str]) -> None:

@@ -20,6 +20,7 @@ from chalicelib.core.commands import (
 )
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.events import (
+    Announced,
     CallEnded,
     CancelRequested,
     ChildrenEnded,
@@ -36,7 +37,7 @@ from chalicelib.core.events import (
     SubmissionUnclear,
     TimerFired,
 )
-from chalicelib.core.lifecycle import again, children, jobs, lost, outcomes, stages
+from chalicelib.core.lifecycle import again, children, jobs, lost, notices, outcomes, stages
 from chalicelib.core.lifecycle.advance import advance, next_check_at, ready
 from chalicelib.core.lifecycle.attempts import fail_stage
 from chalicelib.core.lifecycle.deadlines import expire, expire_job, give_calls_up
@@ -97,6 +98,8 @@ def _apply(run: Run, event: Event) -> Run:  # noqa: C901, PLR0911, PLR0912 -- on
             return again.resume(run, event)
         case RollbackRequested():
             return again.rollback(run, event)
+        case Announced():
+            return notices.note(run, event)
         case TimerFired() | RunRequested():
             raise AssertionError(event)
         case _:
@@ -174,7 +177,7 @@ def _cancel(run: Run, event: CancelRequested) -> Run:
 
 def _look(run: Run, event: TimerFired) -> Decision:
     """The sweep came by, or a wake-up: everything owed, and the next look is put off."""
-    if run.settled_at is not None:
+    if run.settled_at is not None and not notices.due(run):
         return Decision(run, ())
     after = advance(expire(give_calls_up(run, event.at), event.at), event.at)
     is_due = run.next_check_at is None or event.at >= run.next_check_at
@@ -212,7 +215,7 @@ def _granted(before: Run, after: Run, event: Event) -> tuple[Command, ...]:
 
 def _repeated(run: Run, event: Event) -> tuple[Command, ...]:
     """An event may be a redelivery after a crash; an answer that we have just asked for is not."""
-    if isinstance(event, JobChanged) and event.is_fresh:
+    if isinstance(event, Announced) or (isinstance(event, JobChanged) and event.is_fresh):
         return ()
     return (*prompt(run), *_granted(run, run, event))
 

@@ -24,6 +24,7 @@ from chalicelib.core.commands import (
 from chalicelib.core.lifecycle.advance import ready
 from chalicelib.core.lifecycle.children import tending
 from chalicelib.core.lifecycle.jobs import grace_ends_at, is_current, is_worker
+from chalicelib.core.lifecycle.notices import announcing
 from chalicelib.core.plans.plan import JobAction, NoAction
 from chalicelib.core.plans.run_actions import RunsAction
 from chalicelib.core.run import JobState, Run, RunState
@@ -43,6 +44,7 @@ def prompt(run: Run) -> tuple[Command, ...]:
         *_outcomes(run),
         *tending(run),
         *_wakes(run),
+        *announcing(run),
     )
 
 

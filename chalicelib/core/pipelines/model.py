@@ -11,14 +11,15 @@ other, ``${IN}`` of a command for one, is itself.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
 from chalicelib.core.documents import at_field, parse_document, shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.noun import Noun
 from chalicelib.core.plans.run_actions import MOST_AT_ONCE, Case
+from chalicelib.core.run_values import is_reference
 from chalicelib.core.states.choices import check_rule
 
 KIND: Final = "pipeline"
@@ -27,11 +28,26 @@ MOST_STAGES: Final = 100
 NAME_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 
 
+def _request(value: Any) -> Any:
+    """A text stands for the whole document."""
+    if isinstance(value, str) and not is_reference(value):
+        raise InvalidRequest(
+            f"{value!r:.100} is no request",
+            value=shortened(value),
+            mend="give an object, or a reference to one: $.item, $.stages.NAME.result…",
+        )
+    return value
+
+
+Request = Annotated[dict[str, JsonValue] | str, BeforeValidator(_request)]
+"""An object, references in it, or a reference to one."""
+
+
 class Hook(Noun):
     """A run beside a stage's own: what it does is told with references, too."""
 
     kind: str
-    request: dict[str, JsonValue] = {}
+    request: Request = {}
 
 
 class StatusHooks(Noun):
@@ -67,7 +83,7 @@ class RunStage(PipelineStage):
     """Runs of a kind: one, or one for each item."""
 
     kind: str
-    request: dict[str, JsonValue] = {}
+    request: Request = {}
     defaults: dict[str, JsonValue] = {}
     """Merged under the request, as ``with_defaults`` does (3.1)."""
     for_each: str | None = None

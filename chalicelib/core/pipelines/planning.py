@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import JsonValue
+from typing import Any
 
 from chalicelib.core.kind_submissions import KindSubmission
 from chalicelib.core.options import check_options
@@ -70,13 +70,20 @@ def _task(stage: RunStage) -> StagePlan:
         timeout_seconds=stage.timeout_seconds,
         action=RunsAction(
             kind=stage.kind,
-            request=merged(stage.defaults, stage.request),
+            **_document(stage),
             for_each=stage.for_each,
             at_once=stage.at_once,
             may_fail=stage.may_fail,
             keeps_results=stage.keep_results,
         ),
     )
+
+
+def _document(stage: RunStage) -> dict[str, Any]:
+    """What is given here is merged here; the rest when it is known."""
+    if isinstance(stage.request, str):
+        return {"request": stage.request, "defaults": stage.defaults}
+    return {"request": merged(stage.defaults, stage.request)}
 
 
 def _hooks(stage: RunStage) -> Hooks:
@@ -96,6 +103,5 @@ def _hook(
 ) -> StagePlan | None:
     if hook is None:
         return None
-    request: dict[str, JsonValue] = dict(hook.request)
-    action = RunsAction(kind=hook.kind, request=request, may_fail=may_fail)
+    action = RunsAction(kind=hook.kind, request=hook.request, may_fail=may_fail)
     return StagePlan(name=f"{stage.name}.{name}", action=action)

@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue
 
 from chalicelib.core.noun import Noun
+from chalicelib.core.plans.announcements import Announcement
 from chalicelib.core.plans.function_actions import (
     DeregisterJobs,
     InvokeFunction,
@@ -193,6 +194,8 @@ class Plan(Noun):
     clean_up: CleanUpPolicy = CleanUpPolicy.ON_SUCCESS
     parent: str | None = None
     """The run that started this one and waits for its end."""
+    announcements: tuple[Announcement, ...] = ()
+    """Which of its changes are told, and to whom."""
     outputs_from: str | None = None
     """The stage whose result's ``outputs`` become the run's."""
     results_prefix: str = ""

@@ -31,8 +31,10 @@ class RunsAction(Noun):
 
     action: Literal["runs"] = "runs"
     kind: str
-    request: dict[str, JsonValue]
-    """The document that the kind takes, with references."""
+    request: dict[str, JsonValue] | str
+    """The document that the kind takes, with references, or a reference to the whole of it."""
+    defaults: dict[str, JsonValue] = {}
+    """Merged under the document that is referred to (3.1)."""
     for_each: str | None = None
     """A reference to a list; None: one run."""
     at_once: int = Field(default=MOST_AT_ONCE, ge=1, le=MOST_AT_ONCE)

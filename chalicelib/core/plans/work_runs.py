@@ -24,6 +24,7 @@ from chalicelib.core.plans.plan import (
     JobAction,
     JobDefinition,
     Plan,
+    RetryPolicy,
     StagePlan,
     WorkCall,
 )
@@ -36,8 +37,11 @@ KIND: Final = "work"
 WORKER: Final = "falsework-worker"
 ENDING_SECONDS: Final = 3600
 """What an attempt has after its timeout to store its files."""
-REPORT_SECONDS: Final = 2 * 3600
-"""What there is after the run's own time to report: a call is tried for an hour."""
+CALL_ATTEMPTS: Final = 3
+"""Of a stage; a call is given up after an hour, and a report that never comes costs an attempt. The
+job's stage gains nothing by it: whatever began an attempt has used it up."""
+REPORT_SECONDS: Final = 6 * 3600
+"""What there is after the run's own time to report."""
 
 
 def request_work_run(
@@ -91,6 +95,8 @@ def _plan(work: Work, lease: Lease, place: WorkSite, site: Site) -> Plan:
         stages=(take, define, run, report),
         request={**request, "pipeline": work.pipeline, "site": work.site, "user": work.user},
         request_digest=digest,
+        retry_policy=RetryPolicy.STAGE,
+        max_attempts=CALL_ATTEMPTS,
         timeout_seconds=_seconds(work, place),
         queue_wait_timeout_seconds=place.queue_wait_seconds,
         clean_up=CleanUpPolicy.ALWAYS,
