@@ -7,6 +7,7 @@ new one does. What could not be performed at once is owed, and the sweep sees to
 from __future__ import annotations
 
 from chalicelib import engine, quotas
+from chalicelib.announcing import with_notices
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from chalicelib.core.events import ResumeRequested, RollbackRequested, RunRequested
 from chalicelib.core.principals import check_member
@@ -25,6 +26,7 @@ def accept(event: RunRequested, ports: Ports) -> Run:
         plan = event.plan.model_copy(update={"parent": ports.parent})
         event = event.model_copy(update={"plan": plan})
     check_member(ports.caller.principal, event.group)
+    event = with_notices(event, ports.site)
     quotas.admit_new(event, ports)
     try:
         return engine.handle(event, ports)

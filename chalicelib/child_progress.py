@@ -49,17 +49,33 @@ class Family(NamedTuple):
 
     @property
     def partition(self) -> str:
-        return f"children#{self.run.uid}"
+        return partition_of(self.run)
 
     @property
     def key(self) -> str:
-        return f"{self.command.stage}#{self.command.generation}#{self.command.attempt}"
+        command = self.command
+        return key_of(command.stage, command.generation, command.attempt)
 
     def child_id(self, index: int) -> str:
-        """Return the id of the run of that index; readable, and nobody else's."""
-        mark = hashlib.sha256(f"{self.run.uid}#{self.key}#{index}".encode()).hexdigest()[:10]
-        end = f".{self.command.stage[:40]}.{index}.{mark}"
-        return f"{self.run.id[: RUN_ID_CHARACTERS - len(end)]}{end}"
+        """Return the id of the run of that index."""
+        return child_id(self.run, self.key, index)
+
+
+def partition_of(run: Run) -> str:
+    """Return where the documents of all attempts of a run are."""
+    return f"children#{run.uid}"
+
+
+def key_of(stage: str, generation: int, attempt: int) -> str:
+    """Return the key of an attempt's document."""
+    return f"{stage}#{generation}#{attempt}"
+
+
+def child_id(run: Run, key: str, index: int) -> str:
+    """Return the id of an attempt's run; readable, and nobody else's."""
+    mark = hashlib.sha256(f"{run.uid}#{key}#{index}".encode()).hexdigest()[:10]
+    end = f".{key.partition('#')[0][:40]}.{index}.{mark}"
+    return f"{run.id[: RUN_ID_CHARACTERS - len(end)]}{end}"
 
 
 def child_of(family: Family, index: int) -> Run | None:

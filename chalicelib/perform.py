@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any, assert_never
 
-from chalicelib import calls, child_runs
+from chalicelib import announcing, calls, child_runs
 from chalicelib.core.commands import (
+    Announce,
     Command,
     FindJob,
     MakeCall,
@@ -75,6 +76,8 @@ def perform(command: Command, run: Run, ports: Ports) -> Iterable[Event]:  # noq
         case WakeAt(at=at):
             ports.timers.wake(run.id, at)
             return []
+        case Announce(key=key):
+            return announcing.announce(key, run, ports)
         case _:
             assert_never(command)
 

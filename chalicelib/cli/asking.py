@@ -10,6 +10,7 @@ from chalicelib.cli.complaints import Exit
 from chalicelib.cli.connection import Connection, connect, run_path
 from chalicelib.cli.places import settings_of
 from chalicelib.cli.showing import columns, outputs_text, printable, run_text
+from chalicelib.core.pipelines.model import KIND as PIPELINE
 
 _PAGE: Final = 100
 """The most runs that one answer holds."""
@@ -25,6 +26,8 @@ def show(arguments: argparse.Namespace) -> Exit:
         return Exit.SUCCESS
     print(run_text(run))
     print(outputs_text(run, settings), end="")
+    if run["kind"] == PIPELINE:
+        print(_children(connection, arguments.run))
     if any(stage["status"] == "RETRY" for stage in run["stages"]):
         # When a stage is tried again does not stand in its state, whose form is not ours.
         print()
@@ -68,6 +71,14 @@ def logs(arguments: argparse.Namespace) -> Exit:
     text = connection.text(run_path(arguments.run, "/logs"), stage=arguments.stage)
     print(printable(text, keep="\n\t"), end="" if text.endswith("\n") else "\n")
     return Exit.SUCCESS
+
+
+def _children(connection: Connection, run_id: str) -> str:
+    """Return the runs that it has started as a table, or the first of them."""
+    page = connection.get(run_path(run_id, "/children"), limit=_PAGE)
+    rows = [[each["stage"], each["state"] or "-", each["id"]] for each in page["children"]]
+    more = "\n… and more: GET /runs/RUN/children" if page["next_cursor"] else ""
+    return f"\n{columns([['STAGE', 'STATE', 'RUN'], *rows])}{more}"
 
 
 def _sentences(told: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ request needs another id, for a run never changes what it was asked for.
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import Final, NamedTuple
 
@@ -107,6 +108,16 @@ ADVICE: Final = {
         "it came from.",
         f"If the payload has to change, {_ANEW}; else, when the function is mended, {{resume}}",
     ),
+    "child": Advice(
+        "a run that it started did not succeed, or could not be started",
+        "What it came to: falsework why {child}",
+        "If the document has to change, {anew}; else, when the cause is mended, {resume}. Its "
+        "stage then starts runs anew.",
+    ),
+    "pipeline": Advice(
+        "what its document refers to could not be worked out, or is more than can be kept",
+        f"Correct what the message speaks of and {_ANEW}.",
+    ),
     "call": Advice(
         "a step that Falsework performs itself could not be done",
         f"If the message speaks of something in the request, correct it and {_ANEW}; else the "
@@ -115,6 +126,8 @@ ADVICE: Final = {
     ),
 }
 
+_ENDED: Final = re.compile(r"run (?P<run>\S+) ended in ")
+"""As ``child_runs`` tells of a run that failed."""
 _UNKNOWN: Final = Advice("it failed", "The message tells what is known.")
 _CANCELED: Final = (
     "The run was canceled by a request (falsework cancel, or POST /runs/{id}/cancel); "
@@ -150,6 +163,8 @@ def explain(run: Run, error: RunError) -> list[str]:
         "job": job.name if job else "its job",
         "queue": job.queue if job else "its queue",
         "resume": _resume(run),
+        "anew": _ANEW,
+        "child": _child(error),
     }
     return [
         f"The run failed in stage {error.stage}: {advice.meaning}{failed}.",
@@ -173,6 +188,12 @@ def waiting_for_room(job: JobState) -> str:
 def _resume(run: Run) -> str:
     """A run that has used up what GLOBAL allows is never resumed."""
     return _SPENT if is_exhausted(run) else _RESUME.format(run=shlex.quote(run.id))
+
+
+def _child(error: RunError) -> str:
+    """The message says whose end it was, unless the run was never there."""
+    found = _ENDED.match(error.message)
+    return shlex.quote(found["run"]) if found else "RUN, where the message names one"
 
 
 def _is_told(job: JobState, error: RunError) -> bool:

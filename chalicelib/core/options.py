@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from chalicelib.core.documents import at_field, shortened
 from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.notifications import Notify
 from chalicelib.core.noun import Noun
 from chalicelib.core.plans.plan import CleanUpPolicy, RetryPolicy
 
@@ -61,6 +62,8 @@ class Options(Noun):
     """How long a job may wait for a host."""
     fallback_job_queue_name: str | None = Field(default=None, min_length=1)
     """Where jobs go after the infrastructure failed under them twice."""
+    notify: Notify | None = None
+    """Who is told what becomes of the run."""
 
     @field_validator("timeout_seconds", mode="before")
     @classmethod
@@ -109,6 +112,8 @@ def check_options(options: Options, stages: Sequence[str], closing: Sequence[str
     ``closing``: those of them that take things down, which GLOBAL does not count.
     """
     with at_field("options"):
+        if options.notify is not None:
+            options.notify.check_stages(stages)
         for name in options.timeout_seconds or ():
             if name not in {RUN, *stages}:
                 raise InvalidRequest(

@@ -18,6 +18,7 @@ from chalicelib.core.flowserv.results import ResultSchema
 from chalicelib.core.flowserv.workflows import Workflow, WorkflowId
 from chalicelib.core.group_rules import GroupRules
 from chalicelib.core.identities import Identities
+from chalicelib.core.notifications import Notifications
 from chalicelib.core.noun import Noun
 from chalicelib.core.work.sites import SecretReference, WorkSite
 
@@ -139,6 +140,10 @@ class Site(Noun):
     wait for somebody to withdraw them."""
     slack_webhooks: dict[str, SecretReference] = {}
     """Channel, or ``default`` → the secret that is the address of its webhook."""
+    notifications: Notifications = Notifications()
+    """Whom runs are announced to, and with what."""
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    """Where this deployment's REST routes are for those who read notices."""
     identities: Identities = {}
     """Pattern of an ARN → what that identity of AWS is here: see ``core.identities``."""
     groups: dict[str, GroupRules] | None = None

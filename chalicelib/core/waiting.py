@@ -9,7 +9,8 @@ Batch's status has no time of its own in a run: "since" is when the job was subm
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -22,6 +23,7 @@ from chalicelib.core.lifecycle.deadlines import (
 )
 from chalicelib.core.lifecycle.jobs import grace_ends_at, is_current
 from chalicelib.core.plans.plan import JobAction, StagePlan
+from chalicelib.core.plans.run_actions import RunsAction
 from chalicelib.core.run import JobState, JobStatus, Run, Stage, StageStatus
 
 LONG_WAIT: Final = timedelta(minutes=15)
@@ -38,12 +40,20 @@ _DOING: Final = {
 """AWS Batch user guide, Job states (job_states)."""
 
 
-def what_it_waits_for(run: Run, plan: StagePlan, at: datetime) -> Iterator[str]:
-    """Yield the sentences for a stage that has begun, waits to begin again, or has its turn."""
+def what_it_waits_for(
+    run: Run, plan: StagePlan, at: datetime, children: Sequence[str] = ()
+) -> Iterator[str]:
+    """Yield the sentences for a stage that has begun, waits to begin again, or has its turn.
+
+    ``children``: the runs that it has started and that are not known to have ended.
+    """
     stage = run.stage(plan.name)
     job = run.job(plan.name)
     if stage.status is StageStatus.RETRY:
         yield _next_attempt(run, plan, stage)
+    elif isinstance(plan.action, RunsAction):
+        yield _runs(run, stage, children)
+        yield from _time_limit(run, plan)
     elif not isinstance(plan.action, JobAction):
         yield _call(stage, at)
         yield from _time_limit(run, plan)
@@ -52,6 +62,13 @@ def what_it_waits_for(run: Run, plan: StagePlan, at: datetime) -> Iterator[str]:
     else:
         yield from _job(run, job, at)
         yield from _time_limit(run, plan)
+
+
+def runs_text(children: Sequence[str]) -> str:
+    """Return some of the runs by their ids, and how many more there are."""
+    named = ", ".join(children[:SHOWN_JOBS])
+    more = len(children) - SHOWN_JOBS
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def in_the_way(run: Run, stage: str) -> list[JobState]:
@@ -95,6 +112,17 @@ def _call(stage: Stage, at: datetime) -> str:
         f"Stage {stage.stage_name} waits for a short step that Falsework performs itself, owed "
         f"since {ago_text(begun, at)}; it is tried again with every look, and given up after "
         f"{time_text(begun + CALL_LIFE)}."
+    )
+
+
+def _runs(run: Run, stage: Stage, children: Sequence[str]) -> str:
+    name = stage.stage_name
+    if not children:
+        return f"Stage {name} is about to start the runs that it stands for, or to see their end."
+    which = "run" if len(children) == 1 else f"{len(children)} runs:"
+    return (
+        f"Stage {name} waits for {which} {runs_text(children)}. What one of them waits for: "
+        f"falsework why {shlex.quote(children[0])}"
     )
 
 

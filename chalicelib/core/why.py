@@ -8,23 +8,34 @@ says anything else than what will be done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from chalicelib.core.advice import explain
 from chalicelib.core.commands import StopJob
 from chalicelib.core.lifecycle import prompt
 from chalicelib.core.lifecycle.advance import ready
+from chalicelib.core.lifecycle.children import is_awaited
 from chalicelib.core.lifecycle.deadlines import run_ends_at
 from chalicelib.core.lifecycle.jobs import grace_ends_at, is_current
 from chalicelib.core.plans.plan import CleanUpPolicy
 from chalicelib.core.run import Run, RunState, StageStatus
-from chalicelib.core.waiting import time_text, what_it_waits_for
+from chalicelib.core.waiting import runs_text, time_text, what_it_waits_for
+
+Children = Mapping[str, Sequence[str]]
+"""Stage → the runs that it has started and that are not known to have ended."""
 
 
-def why(run: Run, at: datetime) -> list[str]:
+def why(run: Run, at: datetime, children: Children | None = None) -> list[str]:
     """Return the sentences, the most important first; a settled run's last says that it is."""
-    told = [*_end(run), *_under_way(run, at), *_other_jobs(run, at), *_closing(run)]
+    known = children or {}
+    told = [
+        *_end(run),
+        *_under_way(run, at, known),
+        *_other_jobs(run, at),
+        *_other_runs(run, known),
+        *_closing(run),
+    ]
     if run.settled_at is not None:
         return [*told, f"Nothing is left to do since {time_text(run.settled_at)}."]
     if not run.is_terminal:
@@ -45,12 +56,12 @@ def _end(run: Run) -> Iterator[str]:
         yield f"The run ended in {run.state}; the reason was not recorded."
 
 
-def _under_way(run: Run, at: datetime) -> Iterator[str]:
+def _under_way(run: Run, at: datetime, children: Children) -> Iterator[str]:
     due = _has_its_turn(run)
     for plan in run.plan.stages:
         status = run.stage(plan.name).status
         if status in (StageStatus.RUNNING, StageStatus.RETRY) or plan.name in due:
-            yield from what_it_waits_for(run, plan, at)
+            yield from what_it_waits_for(run, plan, at, children.get(plan.name, ()))
 
 
 def _has_its_turn(run: Run) -> set[str]:
@@ -78,6 +89,18 @@ def _other_jobs(run: Run, at: datetime) -> Iterator[str]:
                 f"{job.queue}; it is looked for until {time_text(until)}, and stopped if it is "
                 "there."
             )
+
+
+def _other_runs(run: Run, children: Children) -> Iterator[str]:
+    """Runs that must come to their end, whatever their stage does."""
+    for stage in run.stages:
+        if stage.children is None or is_awaited(run, stage):
+            continue
+        left = children.get(stage.stage_name, ())
+        named = f": {runs_text(left)}" if left else ""
+        yield (
+            f"The runs that stage {stage.stage_name} started are cancelled, and waited for{named}."
+        )
 
 
 def _closing(run: Run) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from chalice.app import Blueprint, Response
 
-from chalicelib import audits, engine
+from chalicelib import audits, children, engine
 from chalicelib.accepting import begin_again
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.events import CancelRequested, ResumeRequested, RollbackRequested
@@ -22,7 +22,7 @@ from chalicelib.web.described import IF_NEWS, TAGGED, UNCHANGED, Answer, describ
 from chalicelib.web.problems import answered
 from chalicelib.web.queries import LogQuery, PageQuery, RunQuery, query_of
 from chalicelib.web.run_logs import log_text
-from chalicelib.web.shapes.runs import AuditPage, Explanation, RunPage, RunView
+from chalicelib.web.shapes.runs import AuditPage, ChildPage, Explanation, RunPage, RunView
 
 routes: Final = Blueprint(__name__)
 LOG: Final = Answer(str, "text/plain; charset=utf-8")
@@ -99,7 +99,21 @@ def explain_run(run_id: str) -> Response:
     """Answer in sentences what the run waits for, or why it ended so, and what to do."""
     ports = asked.ports()
     run = ports.runs.load(run_id)
-    return json_answer({"run": run.id, "state": run.state, "why": why(run, ports.clock())})
+    told = why(run, ports.clock(), children.waited_for(run, ports))
+    return json_answer({"run": run.id, "state": run.state, "why": told})
+
+
+@routes.route("/runs/{run_id}/children", methods=["GET"])
+@answered(Scope.READ)
+@described({200: ChildPage}, query=PageQuery)
+def list_children(run_id: str) -> Response:
+    """Answer the runs that the run has started, those of earlier attempts too, by their stages."""
+    query = query_of(routes.current_request, PageQuery)
+    ports = asked.ports()
+    run = ports.runs.load(run_id)
+    page = children.page_of(run, ports, cursor=query.cursor, limit=query.limit)
+    told = [child.model_dump(mode="json") for child in page.children]
+    return json_answer({"children": told, "next_cursor": page.next_cursor})
 
 
 @routes.route("/runs/{run_id}/logs", methods=["GET"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import statistics
 import sys
 import zipfile
 from pathlib import Path
@@ -17,9 +16,9 @@ from tests.deploy.running import build_into, of_lambda
 
 ZIP_MIB = 9
 """It has 6.6: half of it compiled, a third pydantic's core. A cold start fetches all of it."""
-IMPORT_RATIO = 2.5
-"""``import app`` takes as long as importing boto3 and making one client of S3, give or take; what
-comes to more than this has begun to import something that it should not."""
+IMPORT_RATIO = 2.3
+"""``import app`` took 1.7 times as long as ``import boto3``, a little less than boto3 and a client of
+S3. What comes to more than this has begun to import something that it should not."""
 FORBIDDEN = {
     "boto3", "botocore", "obstore", "rich", "asyncio", "sqlite3", "multiprocessing", "yaml",
     "unittest", "chalice.cli", "chalice.deploy", "chalice.local",
@@ -141,15 +140,15 @@ def test_importing_the_application_imports_nothing_that_it_does_not_need(unpacke
 
 
 def test_importing_the_application_is_quick(unpacked, lambda_python):
-    """Median of five, by turns, so that a busy machine slows both."""
+    """The best of seven, by turns: a busy machine slows both, and never speeds one up."""
     site = of_lambda(lambda_python, "-c", "import boto3; print(boto3.__path__[0])").stdout.strip()
     clock = "import time; t = time.perf_counter(); {}; print(time.perf_counter() - t)"
     boto = f"import sys; sys.path.append({str(Path(site).parent)!r}); import boto3"
     taken = {"import app": [], boto: []}
-    for _ in range(6):
+    for _ in range(7):
         for code, seconds in taken.items():
             done = in_task(lambda_python, unpacked, clock.format(code))
             assert done.returncode == 0, done.stderr
             seconds.append(float(done.stdout))
-    ours, theirs = (statistics.median(seconds[1:]) for seconds in taken.values())
+    ours, theirs = (min(seconds) for seconds in taken.values())
     assert ours / theirs < IMPORT_RATIO, f"{ours:.3f} s, boto3 {theirs:.3f} s"

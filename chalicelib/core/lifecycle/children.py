@@ -35,9 +35,9 @@ def end(run: Run, event: ChildrenEnded) -> Run:
     stage = run.stage(event.stage)
     if stage.children != Children(generation=event.generation, attempt=event.attempt):
         return run
-    is_awaited = _is_awaited(run, stage)
+    was_awaited = is_awaited(run, stage)
     run = stages.change(run, event.stage, children=None)
-    if not is_awaited:
+    if not was_awaited:
         return _give_up(run, stage, event.at)
     if event.error is not None:
         return fail_stage(run, event.stage, event.at, event.cause, event.error)
@@ -52,7 +52,7 @@ def tending(run: Run) -> Iterator[Command]:
                 stage=stage.stage_name,
                 generation=stage.children.generation,
                 attempt=stage.children.attempt,
-                is_over=not _is_awaited(run, stage),
+                is_over=not is_awaited(run, stage),
             )
 
 
@@ -61,7 +61,7 @@ def are_gone(run: Run) -> bool:
     return all(stage.children is None for stage in run.stages)
 
 
-def _is_awaited(run: Run, stage: Stage) -> bool:
+def is_awaited(run: Run, stage: Stage) -> bool:
     """A run whose end is decided waits for nobody, but for what its closing stages started."""
     return (
         stage.status is StageStatus.RUNNING

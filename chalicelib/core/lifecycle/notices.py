@@ -28,7 +28,7 @@ from chalicelib.core.run import Change, HistoryEntry, Run, RunState, Stage, Stag
 
 def due(run: Run) -> tuple[Change, ...]:
     """Return the changes that are to be announced and were not, the oldest generation first."""
-    if not run.plan.announcements:
+    if not run.plan.notices:
         return ()
     changes = (*run.left_over, *_run_changes(run), *_stage_changes(run))
     known = set(run.announced)
@@ -60,7 +60,7 @@ def note(run: Run, event: Announced) -> Run:
 
 def taken_along(before: Run, again: Run) -> Run:
     """Return ``again``, the next generation of ``before``, with what was still to be told."""
-    if not before.plan.announcements:
+    if not before.plan.notices:
         return again
     stages = tuple(
         stage.model_copy(update={"attempts_before": stage.attempts}) for stage in again.stages
@@ -71,7 +71,7 @@ def taken_along(before: Run, again: Run) -> Run:
 
 
 def _targets(plan: Plan, change: Change) -> Iterator[Target]:
-    for told in plan.announcements:
+    for told in plan.notices:
         is_told = (
             told.is_of_run(change.status)
             if change.stage is None
@@ -92,7 +92,7 @@ def _run_changes(run: Run) -> Iterator[Change]:
 
 
 def _stage_changes(run: Run) -> Iterator[Change]:
-    if not any(told.stages for told in run.plan.announcements):
+    if not any(told.stages for told in run.plan.notices):
         return
     for stage in run.stages:
         before = stage.attempts_before or 0
@@ -112,7 +112,7 @@ def _was_given_up(stage: Stage) -> bool:
     if stage.status not in (StageStatus.ERROR, StageStatus.CANCELED):
         return False
     last = stage.history[-2:]
-    return len(last) == 2 and (last[0].attempt, last[0].end_status) == (  # noqa: PLR2004
+    return len(last) == 2 and (last[0].attempt, last[0].end_status) == (
         last[1].attempt,
         StageStatus.RETRY,
     )

@@ -194,7 +194,7 @@ class Plan(Noun):
     clean_up: CleanUpPolicy = CleanUpPolicy.ON_SUCCESS
     parent: str | None = None
     """The run that started this one and waits for its end."""
-    announcements: tuple[Announcement, ...] = ()
+    notices: tuple[Announcement, ...] = ()
     """Which of its changes are told, and to whom."""
     outputs_from: str | None = None
     """The stage whose result's ``outputs`` become the run's."""

@@ -38,8 +38,8 @@ WORKER: Final = "falsework-worker"
 ENDING_SECONDS: Final = 3600
 """What an attempt has after its timeout to store its files."""
 CALL_ATTEMPTS: Final = 3
-"""Of a stage; a call is given up after an hour, and a report that never comes costs an attempt. The
-job's stage gains nothing by it: whatever began an attempt has used it up."""
+"""Of a stage: a call is given up after an hour, and a report that never comes costs an attempt.
+The job's stage gains nothing by it, for whatever began an attempt has used it up."""
 REPORT_SECONDS: Final = 6 * 3600
 """What there is after the run's own time to report."""
 

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, JsonValue
 
+from chalicelib.children import Child
 from chalicelib.core.audit import AuditEntry
 from chalicelib.core.run import RunError, RunState, StageState
 from chalicelib.web.described import Answer
@@ -65,6 +66,14 @@ class AuditPage(Shape):
     """Who asked what of a run, the oldest first."""
 
     entries: tuple[AuditEntry, ...]
+    next_cursor: str | None
+
+
+class ChildPage(Shape):
+    """Runs that a run has started, by stage, attempt and index."""
+
+    children: tuple[Child, ...]
+    """``state`` is null of one that was deleted, or is about to be started."""
     next_cursor: str | None
 
 
