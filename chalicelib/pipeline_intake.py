@@ -15,9 +15,10 @@ from chalicelib.accepting import accept
 from chalicelib.core.allowances import check_allowed
 from chalicelib.core.demand.wire import Wire
 from chalicelib.core.documents import at_field, parse_document
+from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.events import RunRequested
 from chalicelib.core.kind_submissions import KindSubmission, split_document
-from chalicelib.core.pipelines.checks import check_pipeline, has_references
+from chalicelib.core.pipelines.checks import DEEPEST, check_pipeline, has_references
 from chalicelib.core.pipelines.model import KIND, Pipeline, RunStage
 from chalicelib.core.pipelines.planning import plan_pipeline
 from chalicelib.core.plans.plan import Plan
@@ -71,10 +72,23 @@ def _prepare(document: object, ports: Ports, checks: Checks) -> tuple[KindSubmis
     pipeline = parse_document(Pipeline, body)
     check_allowed(options.group, (), ports.site.groups)
     check_pipeline(pipeline, checks.keys())
+    _check_ancestors(ports)
     _check_requests(pipeline, ports, checks)
     kept = _Kept(pipeline=pipeline.to_wire())
     submission = KindSubmission(KIND, kept, run_id, options)
     return submission, plan_pipeline(pipeline, submission, ports.site)
+
+
+def _check_ancestors(ports: Ports) -> None:
+    """What a document refers to may be a pipeline that starts itself again: it is seen here."""
+    parent = ports.parent
+    for _ in range(DEEPEST):
+        if parent is None:
+            return
+        parent = ports.runs.load(parent).plan.parent
+    raise InvalidRequest(
+        f"pipelines are nested deeper than {DEEPEST}", field="stages", mend="flatten them"
+    )
 
 
 def _check_requests(pipeline: Pipeline, ports: Ports, checks: Checks) -> None:

@@ -52,7 +52,7 @@ def what_it_waits_for(
     if stage.status is StageStatus.RETRY:
         yield _next_attempt(run, plan, stage)
     elif isinstance(plan.action, RunsAction):
-        yield _runs(run, stage, children)
+        yield _runs(stage.stage_name, children)
         yield from _time_limit(run, plan)
     elif not isinstance(plan.action, JobAction):
         yield _call(stage, at)
@@ -115,8 +115,7 @@ def _call(stage: Stage, at: datetime) -> str:
     )
 
 
-def _runs(run: Run, stage: Stage, children: Sequence[str]) -> str:
-    name = stage.stage_name
+def _runs(name: str, children: Sequence[str]) -> str:
     if not children:
         return f"Stage {name} is about to start the runs that it stands for, or to see their end."
     which = "run" if len(children) == 1 else f"{len(children)} runs:"

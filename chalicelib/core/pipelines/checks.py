@@ -46,6 +46,7 @@ def check_pipeline(pipeline: Pipeline, kinds: Collection[str]) -> None:
             _check_reference(text, f"{where}.{field}", before[stage.name], extra)
     for field, text in _found(pipeline.output, "output"):
         _check_reference(text, field, {stage.name for stage in pipeline.stages}, ())
+    _check_choices(pipeline)
     check_depth(pipeline.to_wire())
 
 
@@ -153,6 +154,22 @@ def _check_when(pipeline: Pipeline, stage: AnyStage, where: str, before: set[str
             value=shortened(stage.when.branch),
             mend=f"name one of {', '.join(sorted(chosen.branches))}",
         )
+
+
+def _check_choices(pipeline: Pipeline) -> None:
+    """A choice that decides nothing is a mistake in a name, most likely."""
+    named = {stage.when.choice for stage in pipeline.stages if stage.when is not None}
+    texts = [text for stage in pipeline.stages for _, text, _ in _texts(stage)]
+    texts += [text for _, text in _found(pipeline.output, "output")]
+    seen = {m["quoted"] or m["name"] for text in texts for m in _PATH.finditer(text)}
+    for place, stage in enumerate(pipeline.stages):
+        if isinstance(stage, ChoiceStage) and stage.name not in named | seen:
+            raise InvalidRequest(
+                f"no stage looks at the choice {stage.name}",
+                field=f"stages.{place}.name",
+                value=stage.name,
+                mend='give some stage "when": {"choice": …, "branch": …}, or leave the choice out',
+            )
 
 
 def _texts(stage: AnyStage) -> Iterator[tuple[str, str, tuple[str, ...]]]:
