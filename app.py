@@ -11,6 +11,7 @@ sets in ``.chalice/config.json``, since Chalice asks for them when it imports th
     Batch "Job State Change" ─▶ on_job_change     ─▶ a run moves on
     the wake queue           ─▶ on_wake           ─▶ a run is looked at
     every minute             ─▶ on_sweep          ─▶ so is what no event was heard of
+    the notices queue        ─▶ on_notice         ─▶ those who want to be told of runs are told
     every day                ─▶ on_cleanup_time   ─▶ a run for each file system's clean-up
 """
 
@@ -66,3 +67,9 @@ def on_sweep(event: CloudWatchEvent) -> dict[str, int]:  # noqa: ARG001  (what C
 def on_cleanup_time(event: CloudWatchEvent) -> dict[str, list[str]]:  # noqa: ARG001
     """Start the day's clean-ups of file systems; a second time on one day nothing is started."""
     return file_intake.submit_cleanups(bootstrap.aws_home().ports)
+
+
+@app.on_sqs_message(queue=SOURCES.notices_queue, batch_size=10, name="on_notice")
+def on_notice(event: SQSEvent) -> dict[str, Any] | None:
+    """Tell those who want to be told of runs."""
+    return bootstrap.aws_home().on_notices(event.to_dict())

@@ -6,8 +6,11 @@ new one does. What could not be performed at once is owed, and the sweep sees to
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chalicelib import engine, quotas
 from chalicelib.announcing import with_notices
+from chalicelib.core.allowances import Use, check_allowed
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from chalicelib.core.events import ResumeRequested, RollbackRequested, RunRequested
 from chalicelib.core.principals import check_member
@@ -49,6 +52,15 @@ def begin_again(event: ResumeRequested | RollbackRequested, ports: Ports) -> Run
         if run.generation == before.generation:
             raise
         return run
+
+
+def check_group(group: str, uses: Iterable[Use], ports: Ports) -> None:
+    """Raise Forbidden unless the caller is in the group, and the group may use all of that.
+
+    In this order: what another group may use is nobody's to learn by trying.
+    """
+    check_member(ports.caller.principal, group)
+    check_allowed(group, uses, ports.site.groups)
 
 
 def check_queue(field: str, name: str, ports: Ports) -> None:

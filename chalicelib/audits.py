@@ -18,6 +18,7 @@ from chalicelib.core.events import (
     RollbackRequested,
     RunRequested,
 )
+from chalicelib.core.run import timestamp
 from chalicelib.document_ports import StaleDocument
 from chalicelib.ports import Ports
 
@@ -46,7 +47,13 @@ def note(run_id: str, what: str, ports: Ports, *, detail: str = "") -> None:
 def entries(
     run_id: str, ports: Ports, *, after: str = "", limit: int = 100
 ) -> tuple[tuple[str, AuditEntry], ...]:
-    """Return entries of the run behind the key ``after``, the oldest first, each with its key."""
+    """Return entries of the run behind the key ``after``, the oldest first, each with its key.
+
+    Who is bound to groups sees those of the run that has the id now, if it is theirs: the one
+    that had it before may have been another group's. Raises NotFound.
+    """
+    if ports.caller.principal.groups is not None:
+        after = max(after, timestamp(ports.runs.load(run_id).created_at))
     found = ports.documents.list(_partition(run_id), after=after, limit=limit)
     return tuple((each.key, AuditEntry.model_validate(each.content)) for each in found)
 

@@ -6,8 +6,8 @@ them.
 
 from __future__ import annotations
 
-from chalicelib.accepting import accept, check_queue
-from chalicelib.core.allowances import check_allowed, used_by_batch_job
+from chalicelib.accepting import accept, check_group, check_queue
+from chalicelib.core.allowances import used_by_batch_job
 from chalicelib.core.batch_job_requests import KIND, BatchJobRequest, parse_batch_job
 from chalicelib.core.demand.batch_args import forbidden_privilege
 from chalicelib.core.errors import Forbidden, InvalidRequest, NotFound, Refused
@@ -47,7 +47,7 @@ def _plan(submission: KindSubmission, uid: str, ports: Ports) -> Plan:
     uses = used_by_batch_job(
         request.job_queue, fallback, definition, ports.facilities.file_systems()
     )
-    check_allowed(submission.options.group, uses, ports.site.groups)
+    check_group(submission.options.group, uses, ports)
     plan = plan_batch_job(submission, definition, arn, ports.site)
     check_queue("job_queue", request.job_queue, ports)
     if fallback is not None:

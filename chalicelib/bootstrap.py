@@ -7,13 +7,15 @@ everything raises: there is no silent embedded mode.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib import settings as environment
 from chalicelib.carriers import Carrier
 from chalicelib.core.errors import Misconfigured
+from chalicelib.core.findings import Finding
 from chalicelib.file_ports import Contents
 from chalicelib.handler_ports import HandlerPorts
 from chalicelib.ports import Claims, ObjectStore, Ports
@@ -159,6 +161,25 @@ def local_loop() -> Loop:
     from chalicelib.local.engine_loop import Loop  # noqa: PLC0415 -- the same
 
     return Loop(home())
+
+
+def check_up_home() -> Iterator[Finding]:
+    """Yield what is found of the embedded home; nothing is made or changed."""
+    from chalicelib.local.checkup import check_up  # noqa: PLC0415 -- the same
+
+    return check_up(settings(), environment.host_environment())
+
+
+def check_up_deployment(name: str) -> Iterator[Finding]:
+    """Yield what is found of a deployment's parts in AWS. Raises Misconfigured without boto3."""
+    try:
+        from chalicelib.aws.checkup import check_up  # noqa: PLC0415 -- slow, and optional
+        from chalicelib.aws.checkup.deployment import Deployment  # noqa: PLC0415 -- the same
+        from chalicelib.aws.clients import Clients  # noqa: PLC0415 -- the same
+    except ImportError as exc:
+        raise Misconfigured("looking at AWS needs boto3: pip install 'falsework[aws]'") from exc
+    region = settings().site.aws_region
+    return check_up(Deployment(name, Clients(region), lambda: datetime.now(UTC)))
 
 
 def takes_signatures(url: str) -> bool:

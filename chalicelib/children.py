@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from chalicelib.child_progress import Progress, child_id, key_of, partition_of
-from chalicelib.core.errors import InvalidRequest, NotFound
+from chalicelib.core.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.core.noun import Noun
 from chalicelib.core.run import Run, RunState
 from chalicelib.document_ports import Document
@@ -84,7 +84,7 @@ def _child(run: Run, key: str, index: int, ports: Ports) -> Child:
     )
     try:
         found = ports.runs.load(child.id)
-    except NotFound:
+    except (NotFound, Conflict):  # gone, or on its way
         return child
     return child.model_copy(update={"kind": found.kind, "state": found.state})
 
@@ -97,7 +97,7 @@ def _read_cursor(cursor: str | None) -> tuple[str, int]:
     if cursor is None:
         return "", -1
     key, _, index = cursor.rpartition("#")
-    if key.count("#") != 2 or not index.isdigit():
+    if key.count("#") != 2 or not (index.isascii() and index.isdigit()):
         raise InvalidRequest(
             f"{cursor!r:.100} is no cursor of ours",
             field="cursor",

@@ -20,6 +20,20 @@ class Redriven(NamedTuple):
     """Whether there may be others: one call takes only so many."""
 
 
+class DeadLetter(NamedTuple):
+    """One of them, as it is listed."""
+
+    id: str
+    origin: str
+    """The queue that it would be sent back to."""
+    about: str
+    """Who or what it was for."""
+    reason: str
+    tries: int
+    since: str
+    """When it was first sent, ISO 8601."""
+
+
 class DeadLetters(Protocol):
     """Messages that nobody could take in, to be taken in again once the cause is mended."""
 
@@ -29,4 +43,9 @@ class DeadLetters(Protocol):
         A letter may go back twice, and none is lost; what fails again is a dead letter again.
         Raises Refused where nothing is ever put aside, and Unavailable, with a part done.
         """
+        ...
+
+    def listed(self, limit: int) -> tuple[DeadLetter, ...]:
+        """Return some of them, the oldest first. Raises Refused where they cannot be looked at
+        without being taken."""
         ...

@@ -21,6 +21,7 @@ from chalicelib.core.errors import FalseworkError, NotFound, StaleRun, Unavailab
 from chalicelib.core.events import Event, RunRequested, TimerFired
 from chalicelib.core.lifecycle import Decision, decide
 from chalicelib.core.limits import BATCH_DESCRIBE_IDS
+from chalicelib.core.measures import Measure, Metric, changes, looked_at
 from chalicelib.core.run import Run
 from chalicelib.perform import perform, watch
 from chalicelib.ports import Ports
@@ -64,10 +65,11 @@ def sweep(ports: Ports, *, limit: int = 100, everything: bool = False) -> int:
             break
     for start in range(0, len(watched), BATCH_DESCRIBE_IDS):
         some = watched[start : start + BATCH_DESCRIBE_IDS]
-        with _left_owed(f"{some[0][0]} and {len(some) - 1} more"):
+        with _left_owed(f"{some[0][0]} and {len(some) - 1} more", ports):
             for event in watch(some, ports):
-                with _left_owed(event.run_id):
+                with _left_owed(event.run_id, ports):
                     handle(event, ports)
+    ports.measure([Measure(Metric.SWEPT_RUNS, tried)])
     return tried
 
 
@@ -87,10 +89,11 @@ def _due(horizon: datetime, limit: int, ports: Ports) -> Iterator[str]:
 
 def _look(run_id: str, watched: list[tuple[str, WatchJob]], ports: Ports) -> bool:
     """Perform what the run is owed, but leave jobs to be watched; False where it is not there."""
-    with _left_owed(run_id):
+    with _left_owed(run_id, ports):
         try:
             decision = _settle(TimerFired(run_id=run_id, at=ports.clock()), ports)
         except NotFound:
+            ports.measure([Measure(Metric.SWEEP_TROUBLES)])
             log.warning("run %s is due and cannot be loaded", run_id, exc_info=True)
             return False
         watched += [(run_id, c) for c in decision.commands if isinstance(c, WatchJob)]
@@ -100,12 +103,14 @@ def _look(run_id: str, watched: list[tuple[str, WatchJob]], ports: Ports) -> boo
 
 
 @contextmanager
-def _left_owed(run_id: str) -> Iterator[None]:
+def _left_owed(run_id: str, ports: Ports) -> Iterator[None]:
     try:
         yield
     except FalseworkError:
+        ports.measure([Measure(Metric.SWEEP_TROUBLES)])
         log.warning("run %s stays owed what this sweep could not do", run_id, exc_info=True)
     except Exception:  # a fault of ours in one run must not cost the others their sweep
+        ports.measure([Measure(Metric.SWEEP_TROUBLES)])
         log.exception("run %s cannot be swept", run_id)
 
 
@@ -114,13 +119,18 @@ def _settle(event: Event, ports: Ports) -> Decision:
     for lost in range(MAX_SAVES):
         run = _load(event, ports)
         decision = decide(run, event)
+        if isinstance(event, TimerFired) and run is not None and not lost:
+            ports.measure(looked_at(decision.run, run.next_check_at, event.at))
         if decision.run is run:
             return decision
         note_event(event, ports)
         try:
-            return Decision(ports.runs.save(decision.run), decision.commands)
+            saved = ports.runs.save(decision.run)
         except StaleRun:
             ports.pause(random.uniform(0, min(0.5, PAUSE_SECONDS * 2**lost)))  # noqa: S311
+        else:
+            ports.measure(changes(run, saved))
+            return Decision(saved, decision.commands)
     raise StaleRun(f"run {event.run_id} was saved by others {MAX_SAVES} times in a row")
 
 

@@ -10,8 +10,8 @@ import hashlib
 import json
 import logging
 
-from chalicelib.accepting import accept, check_queue
-from chalicelib.core.allowances import check_allowed, used_by_file_job
+from chalicelib.accepting import accept, check_group, check_queue
+from chalicelib.core.allowances import used_by_file_job
 from chalicelib.core.data_sync.path_requests import OutdatedDataPathScannerRequest
 from chalicelib.core.errors import Conflict, InvalidRequest
 from chalicelib.core.events import RunRequested
@@ -36,7 +36,7 @@ def submit_file_job(
     submission = parse_file_request(kind, document, ports.site)
     queue = ports.site.default_job_queue
     uses = used_by_file_job(submission, queue)
-    check_allowed(submission.options.group, uses, ports.site.groups)
+    check_group(submission.options.group, uses, ports)
     fallback = submission.options.fallback_job_queue_name
     check_queue("site.default_job_queue", queue, ports)
     if fallback is not None:

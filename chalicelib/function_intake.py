@@ -5,8 +5,8 @@ A request that names no run gets a run of its own, as with jobs over files.
 
 from __future__ import annotations
 
-from chalicelib.accepting import accept, check_queue
-from chalicelib.core.allowances import check_allowed, used_by_invocation
+from chalicelib.accepting import accept, check_group, check_queue
+from chalicelib.core.allowances import used_by_invocation
 from chalicelib.core.events import RunRequested
 from chalicelib.core.function_requests import LAMBDA_FUNCTION, parse_function_request
 from chalicelib.core.kind_submissions import KindSubmission
@@ -41,11 +41,11 @@ def submit_function(
 
 def _plan(submission: KindSubmission, run_id: str, uid: str, ports: Ports) -> Plan:
     if submission.kind == LAMBDA_FUNCTION:
-        check_allowed(submission.options.group, (), ports.site.groups)
+        check_group(submission.options.group, (), ports)
         return plan_call(submission, ports.site)
     call = invocation(submission, run_id)
     uses = used_by_invocation(call, ports.facilities.file_systems())
-    check_allowed(submission.options.group, uses, ports.site.groups)
+    check_group(submission.options.group, uses, ports)
     plan = plan_job(submission, call, run_id, uid, ports.site)
     check_queue("job_queue", call.queue, ports)
     if call.fallback_queue is not None:

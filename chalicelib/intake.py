@@ -13,9 +13,8 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
-from chalicelib.accepting import accept, check_queue
+from chalicelib.accepting import accept, check_group, check_queue
 from chalicelib.core.allowances import (
-    check_allowed,
     check_any_allows,
     used_by_definition,
     used_by_demand,
@@ -49,14 +48,19 @@ def submit(document: object, ports: Ports, origin: Mapping[str, JsonValue] | Non
     the run is saved it is accepted: what could not be performed at once is owed, and the sweep
     sees to it.
     """
+    event = plan_of(document, ports)
+    request = {**event.plan.request, **(origin or {})}
+    plan = event.plan.model_copy(update={"request": request})
+    return accept(event.model_copy(update={"plan": plan}), ports)
+
+
+def plan_of(document: object, ports: Ports) -> RunRequested:
+    """Return what a submission of the document would save; nothing is. Raises as ``submit``."""
     submission, prepared = _prepare(document, ports)
     create = prepared.response.setup_configs.batch_create_request
     _check_queues(submission, create.job_queue_name, ports)
     ports.facilities.resolve_image(create.image)
-    event = _requested(submission, prepared, ports)
-    request = {**event.plan.request, **(origin or {})}
-    plan = event.plan.model_copy(update={"request": request})
-    return accept(event.model_copy(update={"plan": plan}), ports)
+    return _requested(submission, prepared, ports)
 
 
 def preview(document: object, ports: Ports) -> dict[str, Any]:
@@ -136,7 +140,7 @@ def _prepare(document: object, ports: Ports) -> tuple[Submission, Scaffolding]:
     )
     check_submission(submission, prepared, ports.site)
     uses = used_by_demand(submission, prepared)
-    check_allowed(submission.options.group, uses, ports.site.groups)
+    check_group(submission.options.group, uses, ports)
     return submission, prepared
 
 

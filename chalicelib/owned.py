@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from chalicelib.core.errors import Conflict, Forbidden, InvalidRequest, NotFound, StaleRun
+from chalicelib.core.errors import (
+    BeingDeleted,
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    StaleRun,
+)
 from chalicelib.core.principals import Caller, Principal, check_member
 from chalicelib.core.run import Run, RunState
 from chalicelib.ports import Ports, RunPage, RunStore
@@ -34,7 +41,9 @@ class OwnedRuns:
             return self._runs.load(run_id)
         try:
             run = self._runs.load(run_id)
-        except Conflict as exc:  # it is being deleted, and nobody can tell whose it was
+        except BeingDeleted as exc:
+            if self._principal.sees(exc.group):
+                raise
             raise _no_such(run_id) from exc
         if not self._principal.sees(run.group):
             raise _no_such(run_id)
@@ -75,6 +84,8 @@ class OwnedRuns:
                 self.load(run_id)
             except NotFound:
                 return
+            except BeingDeleted:
+                pass  # what was begun is ended
         self._runs.delete(run_id)
 
     def due(self, now: datetime, limit: int = 100, skip: Collection[str] = ()) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ from chalicelib.core.events import (
     SubmissionStarted,
     SubmissionUnclear,
 )
+from chalicelib.core.measures import Measure, Metric
 from chalicelib.core.run import Run
 from chalicelib.ports import Ports
 
@@ -120,6 +121,7 @@ def _is_admitted(run: Run, ports: Ports) -> bool:
     now = ports.clock()
     if ports.pace.admit(now):
         return True
+    ports.measure([Measure(Metric.PACED)])
     ports.timers.wake(run.id, now + timedelta(seconds=random.uniform(1, 5)))  # noqa: S311
     return False
 

@@ -6,23 +6,23 @@ to be looked up is parsed. What it names (queues, images, files) is looked for w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import JsonValue
 
-from chalicelib.accepting import accept
-from chalicelib.core.allowances import check_allowed
+from chalicelib.accepting import accept, check_group
 from chalicelib.core.demand.wire import Wire
 from chalicelib.core.documents import at_field, parse_document
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.events import RunRequested
 from chalicelib.core.kind_submissions import KindSubmission, split_document
-from chalicelib.core.pipelines.checks import DEEPEST, check_pipeline, has_references
-from chalicelib.core.pipelines.model import KIND, Pipeline, RunStage
+from chalicelib.core.pipelines.checks import DEEPEST, check_pipeline
+from chalicelib.core.pipelines.model import KIND, Hook, Pipeline, RunStage
 from chalicelib.core.pipelines.planning import plan_pipeline
+from chalicelib.core.pipelines.references import has_references
 from chalicelib.core.plans.plan import Plan
 from chalicelib.core.run import Run
+from chalicelib.core.run_values import parts_of
 from chalicelib.core.states.merging import merged
 from chalicelib.ports import Ports
 
@@ -70,7 +70,7 @@ class _Kept(Wire):
 def _prepare(document: object, ports: Ports, checks: Checks) -> tuple[KindSubmission, Plan]:
     body, run_id, options = split_document(document, "a pipeline")
     pipeline = parse_document(Pipeline, body)
-    check_allowed(options.group, (), ports.site.groups)
+    check_group(options.group, (), ports)
     check_pipeline(pipeline, checks.keys())
     _check_ancestors(ports)
     _check_requests(pipeline, ports, checks)
@@ -92,12 +92,22 @@ def _check_ancestors(ports: Ports) -> None:
 
 
 def _check_requests(pipeline: Pipeline, ports: Ports, checks: Checks) -> None:
+    for field, kind, request in _given(pipeline):
+        looked_up, literal = parts_of(kind, request)
+        judged = {name: looked_up[name] for name in looked_up if not (literal and name == "input")}
+        if not has_references(judged):
+            with at_field(field):
+                checks[kind](request, ports)
+
+
+def _given(pipeline: Pipeline) -> Iterator[tuple[str, str, dict[str, JsonValue]]]:
+    """Yield the field, the kind and the document of every run, if it stands in the pipeline."""
     for place, stage in enumerate(pipeline.stages):
         if not isinstance(stage, RunStage):
             continue
-        if isinstance(stage.request, str):
-            continue
-        request: dict[str, Any] = merged(stage.defaults, stage.request)
-        if not has_references(request):
-            with at_field(f"stages.{place}.request"):
-                checks[stage.kind](request, ports)
+        if not isinstance(stage.request, str):
+            yield f"stages.{place}.request", stage.kind, merged(stage.defaults, stage.request)
+        for name in type(stage.status).model_fields:
+            hook = getattr(stage.status, name)
+            if isinstance(hook, Hook) and not isinstance(hook.request, str):
+                yield f"stages.{place}.status.{name}.request", hook.kind, hook.request

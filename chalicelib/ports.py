@@ -23,6 +23,7 @@ from chalicelib.dead_letters import DeadLetters
 from chalicelib.document_ports import Documents
 from chalicelib.function_ports import Functions, JobDefinitions, NoFunctions, NothingToTakeBack
 from chalicelib.job_ports import JobRunner
+from chalicelib.measuring import Measures, measures_nothing
 from chalicelib.notice_ports import Announcer, NoAnnouncer
 from chalicelib.work_calls import NoWorkCalls, WorkCalls
 
@@ -242,4 +243,6 @@ class Ports(NamedTuple):
     """Hands an event to another run, as the engine does."""
     parent: str | None = None
     """The run on whose behalf others are started."""
+    measure: Measures = measures_nothing
+    """Where it is counted what happens to runs (``core/measures.py``)."""
     announcer: Announcer = NoAnnouncer()

@@ -39,14 +39,15 @@ def admit_new(event: RunRequested, ports: Ports) -> None:
     """
     quota = _quota_of(event.group, ports)
     if quota is not None and not _is_there(event.run_id, ports):
-        _admit(event.group, _entry(event.run_id, 1, event.plan, event.at), quota, ports)
+        entry = _entry(event.run_id, event.uid, 1, event.plan, event.at)
+        _admit(event.group, entry, quota, ports)
 
 
 def admit_again(run: Run, ports: Ports) -> None:
     """Let an ended run enter its next generation. Raises as ``admit_new`` does."""
     quota = _quota_of(run.group, ports)
     if quota is not None:
-        entry = _entry(run.id, run.generation + 1, run.plan, ports.clock())
+        entry = _entry(run.id, run.uid, run.generation + 1, run.plan, ports.clock())
         _admit(run.group, entry, quota, ports)
 
 
@@ -55,10 +56,11 @@ def _quota_of(group: str, ports: Ports) -> Quota | None:
     return None if rules is None else rules.quota
 
 
-def _entry(run_id: str, generation: int, plan: Plan, at: datetime) -> Entry:
+def _entry(run_id: str, uid: str, generation: int, plan: Plan, at: datetime) -> Entry:
     vcpus, gpus = quotas.most_at_once(plan)
     return Entry(
         run_id=run_id,
+        uid=uid,
         generation=generation,
         vcpus=vcpus,
         gpus=gpus,

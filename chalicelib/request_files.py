@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, Protocol
 
 from chalicelib.core import receipts as receipt
+from chalicelib.core.costs import brief, cost_of
 from chalicelib.core.errors import FalseworkError, Misconfigured, StaleRun, Unavailable
 from chalicelib.core.json_documents import Line, read_document, read_lines
 from chalicelib.core.json_text import read_request, too_large
@@ -148,8 +149,11 @@ def _outcome(
 
 def _submitted(document: object, ports: Ports, submit: Submit, origin: str) -> Entry:
     try:
-        return receipt.accepted(submit(document, ports, origin).id)
+        run = submit(document, ports, origin)
     except (Unavailable, StaleRun, Misconfigured):
         raise
     except FalseworkError as exc:
         return receipt.refused(exc)
+    if run.settled_at is None:
+        return receipt.accepted(run.id)
+    return receipt.accepted(run.id, brief(cost_of(run, ports.site.prices, ports.clock())))

@@ -44,6 +44,10 @@ class Settings(Noun):
     taken in at once, however many they are."""
     dead_letter_queue_url: str = ""
     """Where submissions go that cannot be read, each with its reason."""
+    notices_queue_url: str = ""
+    """Where notices wait for their delivery; empty: this deployment can tell nobody anything."""
+    notice_dead_letter_queue_url: str = ""
+    """Where notices go that cannot be delivered."""
     reports_batch_item_failures: bool = False
     """Whether the deployment has set ReportBatchItemFailures on the queues' mappings."""
     job_log_group: str = "/aws/batch/job"
@@ -64,6 +68,7 @@ class EventSources(Noun):
 
     submissions_queue: str = "falsework-submissions"
     wake_queue: str = "falsework-wake"
+    notices_queue: str = "falsework-notices"
     cleanup_schedule: str = "cron(0 9 * * ? *)"
     """When file systems are cleaned up, as EventBridge has it: minute 0 of hour 9, UTC."""
     requests_bucket: str = Site().requests_bucket
@@ -88,6 +93,8 @@ _FROM_ENVIRONMENT = (
     "wake_queue_url",
     "submissions_queue_url",
     "dead_letter_queue_url",
+    "notices_queue_url",
+    "notice_dead_letter_queue_url",
     "reports_batch_item_failures",
     "job_log_group",
     "job_execution_role_arn",

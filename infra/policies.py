@@ -34,11 +34,10 @@ NO_RESOURCE: Final = ("*",)
 _TELLS_ALL: Final = "AWS knows no resource for it (service authorization reference)"
 
 
-def _table(sid: str, *actions: str, indexes: Iterable[str] = ()) -> Grant:
+def _table(sid: str, *actions: str, indexes: Iterable[str] = (), why: str = "") -> Grant:
     names = ("table/{name}",) if not indexes else ()
-    return Grant(
-        sid, "dynamodb", actions, (*names, *(f"table/{{name}}/index/{each}" for each in indexes))
-    )
+    resources = (*names, *(f"table/{{name}}/index/{each}" for each in indexes))
+    return Grant(sid, "dynamodb", actions, resources, why=why)
 
 
 def _objects(sid: str, bucket: str, *actions: str, below: Iterable[str]) -> Grant:
@@ -71,8 +70,13 @@ ENGINE: Final = (
     _objects("KeepDocuments", "scratch", "GetObject", "PutObject", below=["runs/"]),
     _listing("SeeThatNothingIsThere", "scratch"),
     Grant("SubmitJobs", "batch", ("SubmitJob",), ("job-queue/{queues}", *_DEFINITIONS)),
+    Grant("DefineJobs", "batch", ("RegisterJobDefinition",), _DEFINITIONS),
     Grant(
-        "DefineJobs", "batch", ("RegisterJobDefinition", "DeregisterJobDefinition"), _DEFINITIONS
+        "TakeDefinitionsBack",
+        "batch",
+        ("DeregisterJobDefinition",),
+        _DEFINITIONS,
+        why="a function's definition goes when its run has ended",
     ),
     Grant(
         "TagWhatIsMade",
@@ -158,14 +162,22 @@ _LISTS: Final = (
 )
 _KEPT: Final = ("GetObject", "PutObject", "DeleteObject")
 API: Final = (
-    _table("RemoveState", "DeleteItem", "BatchWriteItem", "Query"),
+    _table("RemoveState", "DeleteItem", "Query"),
+    _table("TakeManyWorks", "BatchWriteItem", why="works are deposited many at a time"),
     _table(
         "ReadLists",
         "Query",
         indexes=_LISTS,
     ),
     _objects("KeepWorks", "scratch", *_KEPT, below=_SHELVES),
-    _objects("KeepArchives", "scratch", *_KEPT, "AbortMultipartUpload", below=["archives/"]),
+    _objects("KeepArchives", "scratch", *_KEPT, below=["archives/"]),
+    Grant(
+        "GiveUpArchives",
+        "s3",
+        ("AbortMultipartUpload",),
+        ("{scratch}/archives/*",),
+        why="one that fails half way is taken back",
+    ),
     _objects("RemoveDocuments", "scratch", "DeleteObject", below=["runs/"]),
     _objects("ReadDeadLetters", "scratch", "GetObject", below=["dead-letters/"]),
     _objects("ShowAndRemoveFiles", "data", "GetObject", "DeleteObject", below=[""]),
@@ -181,6 +193,7 @@ API: Final = (
     ),
     Grant(
         "ShowLogs", "logs", ("GetLogEvents",), ("log-group:/{prefix}/{stage}/jobs:log-stream:*",),
+        why="GET /runs/{id}/logs; tests/contract calls it",
     ),
 )  # fmt: skip
 SWEEP: Final = (

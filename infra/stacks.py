@@ -5,6 +5,7 @@ A call that is repeated does no harm: a stack that is as it should be is left al
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -26,15 +27,17 @@ def apply(
 ) -> dict[str, str]:
     """Make or change the stack and return its outputs. ``template``: its TemplateBody or URL.
 
-    Parameters that are not named keep what they had. Raises StackFailed.
+    Parameters that are not named keep what they had; none is secret. Raises StackFailed.
     """
     known = _describe(cloudformation, name)
     if known and known["StackStatus"] == "ROLLBACK_COMPLETE":  # it never was, and cannot become
         remove(cloudformation, name)
         known = None
+    if known and _is_so(cloudformation, known, template, parameters):
+        return outputs(cloudformation, name)
     told = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     kept = [
-        {"ParameterKey": each["ParameterKey"], "UsePreviousValue": True}
+        {"ParameterKey": each["ParameterKey"], "ParameterValue": each["ParameterValue"]}
         for each in (known or {}).get("Parameters", [])
         if each["ParameterKey"] not in parameters
         and each["ParameterKey"] in _declared(cloudformation, template)
@@ -71,6 +74,22 @@ def remove(cloudformation: Any, name: str) -> None:
     """Delete the stack; what it retains stays. Raises StackFailed."""
     cloudformation.delete_stack(StackName=name)
     _wait(cloudformation, "stack_delete_complete", name)
+
+
+def _is_so(
+    cloudformation: Any,
+    known: Mapping[str, Any],
+    template: Mapping[str, str],
+    parameters: Mapping[str, str],
+) -> bool:
+    """Tell whether the stack was made of just that: then CloudFormation need not look at it."""
+    now = {each["ParameterKey"]: each["ParameterValue"] for each in known.get("Parameters", [])}
+    is_well = known["StackStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+    if not is_well or "TemplateBody" not in template or not parameters.items() <= now.items():
+        return False
+    there = cloudformation.get_template(StackName=known["StackName"])["TemplateBody"]
+    made_of = json.loads(there) if isinstance(there, str) else there
+    return bool(made_of == json.loads(template["TemplateBody"]))
 
 
 def _declared(cloudformation: Any, template: Mapping[str, str]) -> set[str]:

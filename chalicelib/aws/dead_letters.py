@@ -22,7 +22,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -33,9 +33,11 @@ from chalicelib.aws.queues import Queue, Received, plain
 from chalicelib.core.errors import FalseworkError, NotFound, Refused, Unavailable
 from chalicelib.core.json_documents import Document
 from chalicelib.core.limits import API_GATEWAY_SECONDS
+from chalicelib.core.measures import Measure, Metric
 from chalicelib.core.noun import Noun
 from chalicelib.core.problem import problem_document, problem_of
-from chalicelib.dead_letters import Redriven
+from chalicelib.dead_letters import DeadLetter, DeadLetters, Redriven
+from chalicelib.measuring import Measures, measures_nothing
 from chalicelib.ports import ObjectStore
 
 BODY_BYTES: Final = 64 * 1024
@@ -67,22 +69,26 @@ class Letter(Noun):
 class Origins(NamedTuple):
     """The queues that letters come from; None where the deployment has none."""
 
-    submissions: Queue | None
-    wake: Queue | None
+    submissions: Queue | None = None
+    wake: Queue | None = None
+    notices: Queue | None = None
 
 
 class SqsDeadLetters:
     """The DeadLetters of the AWS home. Without a queue nothing is buried and nothing sent back."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what it is made of
         self,
         queue: Queue | None,
         origins: Origins,
         objects: ObjectStore,
         bucket: str,
         clock: Callable[[], datetime],
+        *,
+        measure: Measures = measures_nothing,
     ) -> None:
         self._queue = queue
+        self._measure = measure
         named = origins._asdict().items()
         self._origins: Mapping[str, Queue] = {name: each for name, each in named if each}
         self._objects = objects
@@ -117,6 +123,7 @@ class SqsDeadLetters:
             message_id=message.id,
             number=str(document.number),
         )
+        self._measure([Measure(Metric.DEAD_LETTERS)])
 
     def redrive(self) -> Redriven:
         """Send letters back, ``AT_ONCE`` at most. Raises Refused, and Unavailable half-way."""
@@ -133,6 +140,10 @@ class SqsDeadLetters:
             sent.update(done.values())
             left += len(old) - len(done)
         return Redriven(dict(sent), left, has_more=taken >= AT_ONCE)
+
+    def listed(self, limit: int) -> tuple[DeadLetter, ...]:  # noqa: ARG002 -- the port's
+        """Refuse: SQS shows a message only to who takes it."""
+        raise Refused("SQS shows no messages without giving them out: look at the queue's metrics")
 
     def _enclosed(self, message: Message, document: Document) -> dict[str, str]:
         content = document.text.encode(errors="surrogatepass")
@@ -176,3 +187,25 @@ class SqsDeadLetters:
         if name not in self._origins:
             raise NotFound(f"it came from {name!r}, which is no queue of this deployment")
         return self._origins[name]
+
+
+class AllDeadLetters:
+    """Several dead-letter queues as one: those that are there are emptied one after another."""
+
+    def __init__(self, queues: Sequence[DeadLetters]) -> None:
+        self._queues = queues
+
+    def redrive(self) -> Redriven:
+        """Send back what the first have, then what the others have. Raises as they do."""
+        told = Redriven({}, 0, has_more=False)
+        for letters in self._queues:
+            more = letters.redrive()
+            sent = Counter(told.sent_back) + Counter(more.sent_back)
+            told = Redriven(dict(sent), told.left + more.left, more.has_more)
+            if told.has_more:
+                break
+        return told
+
+    def listed(self, limit: int) -> tuple[DeadLetter, ...]:
+        """Refuse, as each of them does."""
+        return tuple(letter for letters in self._queues for letter in letters.listed(limit))

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from chalicelib.aws.expressions import BASE, Item, Query
+from chalicelib.aws.expressions import BASE, Item, Query, is_key
 from chalicelib.aws.table import ConditionFailed, Key, Table
+from chalicelib.core.limits import DYNAMODB_SORT_KEY_BYTES
 from chalicelib.document_ports import Document, StaleDocument
 
 _NEW: Final = "attribute_not_exists(pk) OR #expires_at <= :now"
@@ -65,6 +66,8 @@ class DynamoDocuments:
 
     def list(self, partition: str, *, after: str = "", limit: int = 100) -> tuple[Document, ...]:
         """Return those behind ``after``."""
+        if after >= _LAST or not is_key(after, DYNAMODB_SORT_KEY_BYTES):
+            return ()  # DynamoDB would refuse to look
         query = Query(
             BASE,
             f"documents#{partition}",

@@ -23,13 +23,15 @@ from chalicelib.aws.contents import S3Contents
 from chalicelib.aws.dead_letters import Origins, SqsDeadLetters
 from chalicelib.aws.documents import DynamoDocuments
 from chalicelib.aws.dropped_files import DroppedFiles
+from chalicelib.aws.emf import EmfLines
 from chalicelib.aws.facilities import AwsFacilities
 from chalicelib.aws.functions import BatchDefinitions, LambdaFunctions
 from chalicelib.aws.inbound import Message, read_messages, read_object_created
 from chalicelib.aws.job_changes import take_job_change, take_wake
+from chalicelib.aws.notice_parts import all_dead_letters, announcer, notice_delivery
 from chalicelib.aws.object_store import S3ObjectStore
 from chalicelib.aws.pace import DynamoPace
-from chalicelib.aws.queues import Queue
+from chalicelib.aws.queues import queue_at
 from chalicelib.aws.request_bucket import RequestBucket
 from chalicelib.aws.request_parts import RequestParts, read_part
 from chalicelib.aws.run_store import DynamoRunStore
@@ -39,10 +41,13 @@ from chalicelib.aws.table import Table
 from chalicelib.aws.timers import SqsTimers
 from chalicelib.aws.work_recounts import recount_due
 from chalicelib.aws.work_store import open_work_ports
+from chalicelib.configs.tending import tend_all
+from chalicelib.configs.ticking import spawn_due
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.job_names import UID_CHARACTERS, UID_LETTERS
 from chalicelib.core.site import Site
 from chalicelib.kinds import connected
+from chalicelib.measuring import Measures, measures_nothing
 from chalicelib.ports import Claims, ObjectStore, Ports
 from chalicelib.settings import Settings
 from chalicelib.works.pushing import push
@@ -51,6 +56,7 @@ from chalicelib.works.work_runs import WorkRuns
 
 SWEPT_RUNS: Final = 500
 """Runs that one sweep looks at: some 30 s of its five minutes, and it comes every minute."""
+_SWEPT: Final = ("runs", "request_files", "recounted", "pushed_works", "configs", "schedules")
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +69,7 @@ class AwsHome:
     def __init__(
         self, settings: Settings, clients: Clients, ports: Ports, dead_letters: SqsDeadLetters
     ) -> None:
-        submissions_queue = _queue(clients, settings.submissions_queue_url)
+        submissions_queue = queue_at(clients, settings.submissions_queue_url)
         bucket = RequestBucket(clients.get("s3"), settings.site.requests_bucket)
         table = Table(clients.get("dynamodb"), settings.table)
         self.ports = ports
@@ -74,6 +80,7 @@ class AwsHome:
         self._submissions = Submissions(ports, submissions_queue, dead_letters, kinds.submit)
         self._dead_letters = dead_letters
         self._is_reported = settings.reports_batch_item_failures
+        self._notices = notice_delivery(settings, clients, ports)
 
     def on_object_created(self, event: Mapping[str, Any]) -> None:
         """Take in a request file, unless what came cannot be read."""
@@ -98,17 +105,25 @@ class AwsHome:
             event, lambda message: take_wake(message, self.ports, self._dead_letters)
         )
 
+    def on_notices(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Deliver notices; the same answer as ``on_submissions``."""
+        failed = self._notices.deliver_all(event)
+        return answer(failed, len(event.get("Records", [])), is_reported=self._is_reported)
+
     def sweep(self) -> dict[str, int]:
         """Look at what is due, and for request files that were missed; return how many.
 
-        Works are dispatched, and a few pipelines of the work queue counted again, too.
+        Schedules spawn, configs are looked at, works are dispatched, and a few pipelines of the
+        work queue counted again, too.
         """
         with ExitStack() as parts:  # what ails one of them must not keep the others waiting
-            told = {"runs": 0, "request_files": 0, "recounted": 0, "pushed_works": 0}
+            told = dict.fromkeys(_SWEPT, 0)
             parts.callback(
                 lambda: told.update(recounted=recount_due(self.works, self.ports.clock()))
             )
             parts.callback(lambda: told.update(pushed_works=push(self.works, self.ports)))
+            parts.callback(lambda: told.update(configs=tend_all(self.works, self.ports)))
+            parts.callback(lambda: told.update(schedules=spawn_due(self.works, self.ports)))
             parts.callback(lambda: told.update(request_files=self._files.sweep()))
             told["runs"] = engine.sweep(self.ports, limit=SWEPT_RUNS)
         return told
@@ -178,7 +193,8 @@ def _ports(
         ),
         timers=SqsTimers(clients.get("sqs"), settings.wake_queue_url, clock),
         pace=DynamoPace(table),
-        dead_letters=dead_letters,
+        dead_letters=all_dead_letters(settings, clients, clock, dead_letters),
+        announcer=announcer(settings, clients),
         documents=DynamoDocuments(table, clock),
         site=_site(settings),
         clock=clock,
@@ -187,6 +203,7 @@ def _ports(
         works=WorkRuns(works, runs, claims, objects, slack),
         functions=LambdaFunctions(clients.invoking()),
         definitions=BatchDefinitions(clients.get("batch")),
+        measure=_measuring(settings, clock),
     )
 
 
@@ -207,19 +224,21 @@ def _site(settings: Settings) -> Site:
 
 def _dead_letters(settings: Settings, clients: Clients, clock: Clock) -> SqsDeadLetters:
     return SqsDeadLetters(
-        _queue(clients, settings.dead_letter_queue_url),
+        queue_at(clients, settings.dead_letter_queue_url),
         Origins(
-            submissions=_queue(clients, settings.submissions_queue_url),
-            wake=_queue(clients, settings.wake_queue_url),
+            submissions=queue_at(clients, settings.submissions_queue_url),
+            wake=queue_at(clients, settings.wake_queue_url),
         ),
         S3ObjectStore(clients.get("s3")),
         settings.site.scratch_bucket,
         clock,
+        measure=_measuring(settings, clock),
     )
 
 
-def _queue(clients: Clients, url: str) -> Queue | None:
-    return Queue(clients.get("sqs"), url) if url else None
+def _measuring(settings: Settings, clock: Clock) -> Measures:
+    """Elsewhere nobody makes metrics of what is written."""
+    return EmfLines(settings.site.prefix, clock) if settings.in_lambda else measures_nothing
 
 
 def _utc_now() -> datetime:

@@ -83,6 +83,13 @@ class Queue:
             )
         return [_received(message) for message in answer.get("Messages", [])]
 
+    def hide(self, handle: str, seconds: int) -> None:
+        """Let one that was received come again only after so long. Raises Unavailable."""
+        with translated("putting a message off", never):
+            self._sqs.change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=handle, VisibilityTimeout=seconds
+            )
+
     def remove(self, handles: Sequence[str]) -> None:
         """Remove up to ten that were received. Raises Unavailable; some may be removed."""
         if not handles:
@@ -94,6 +101,11 @@ class Queue:
             answer = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
         if answer.get("Failed"):
             raise Unavailable(f"{len(answer['Failed'])} messages were not removed")
+
+
+def queue_at(clients: Any, url: str) -> Queue | None:
+    """Return the queue of that URL; None for an empty one. ``clients`` gives one by its name."""
+    return Queue(clients.get("sqs"), url) if url else None
 
 
 def fits(body: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Final
 from chalicelib.aws.expressions import BASE, Item, Query
 from chalicelib.aws.run_items import run_key
 from chalicelib.aws.table import ConditionFailed, Key, Table
-from chalicelib.core.errors import Conflict, StaleRun
+from chalicelib.core.errors import BeingDeleted, StaleRun
 from chalicelib.core.flowserv.states import check_deletable
 from chalicelib.core.run import RunState
 from chalicelib.ports import ObjectStore
@@ -31,9 +31,10 @@ def is_marked(item: Item) -> bool:
 
 
 def refuse_marked(run_id: str, item: Item) -> None:
-    """Raise Conflict for a run that is being deleted: neither load it nor create it anew."""
+    """Raise BeingDeleted for a marked run: neither load it nor create it anew."""
     if is_marked(item):
-        raise Conflict(f"run {run_id!r} is being deleted; delete it again if that does not end")
+        message = f"run {run_id!r} is being deleted; delete it again if that does not end"
+        raise BeingDeleted(message, group=item["group"])
 
 
 def remove_run(run_id: str, table: Table, objects: ObjectStore, scratch_bucket: str) -> None:

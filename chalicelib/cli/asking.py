@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from chalicelib.cli.complaints import Exit
 from chalicelib.cli.connection import Connection, connect, run_path
+from chalicelib.cli.costing import amount
 from chalicelib.cli.places import settings_of
 from chalicelib.cli.showing import columns, outputs_text, printable, run_text
 from chalicelib.core.pipelines.model import KIND as PIPELINE
@@ -51,8 +52,8 @@ def list_(arguments: argparse.Namespace) -> Exit:
     if arguments.json:
         print(json.dumps(page, indent=2))
         return Exit.SUCCESS
-    rows = [[run["id"], run["state"], run["group"], run["created_at"]] for run in page["runs"]]
-    print(columns([["RUN", "STATE", "GROUP", "CREATED"], *rows]))
+    headings = ["RUN", "STATE", "GROUP", "CREATED", *(["COST"] if arguments.cost else [])]
+    print(columns([headings, *(_list_row(run) for run in page["runs"])]))
     if page["next_cursor"]:
         print(f"… and more: --limit {arguments.limit * 2}")
     return Exit.SUCCESS
@@ -85,6 +86,14 @@ def _sentences(told: dict[str, Any]) -> str:
     return "\n".join(printable(sentence) for sentence in told["why"])
 
 
+def _list_row(run: dict[str, Any]) -> list[str]:
+    row = [run["id"], run["state"], run["group"], run["created_at"]]
+    if "cost" not in run:
+        return row
+    cost = run["cost"]
+    return [*row, amount(cost["amount"], cost["currency"]) if cost else "-"]
+
+
 def _page(connection: Connection, arguments: argparse.Namespace) -> dict[str, Any]:
     """Return as many runs as were asked for, out of as many answers as that takes."""
     runs: list[Any] = []
@@ -95,6 +104,7 @@ def _page(connection: Connection, arguments: argparse.Namespace) -> dict[str, An
             state=arguments.state,
             group=arguments.group,
             cursor=cursor,
+            cost="true" if arguments.cost else None,
             limit=min(_PAGE, arguments.limit - len(runs)),
         )
         runs += page["runs"]

@@ -17,7 +17,9 @@ from typing import Any, Final, get_args
 from chalicelib.cli import (
     asking,
     copying,
+    costing,
     data_paths,
+    doctoring,
     redriving,
     resuming,
     serving,
@@ -82,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     _add_syncing(verbs)
     _add_serving(verbs)
     _add_tokens(verbs)
+    _add_doctor(verbs)
     return whole
 
 
@@ -102,18 +105,28 @@ def _add_asking(verbs: Any) -> None:
     listing = _verb(verbs, "list", asking.list_, "list runs, newest first")
     cancel = _verb(verbs, "cancel", asking.cancel, "cancel a run")
     why = _verb(verbs, "why", asking.why, "say what a run waits for, or why it failed")
+    cost = _verb(verbs, "cost", costing.cost, "say what a run has cost, and what was in vain")
     logs = _verb(verbs, "logs", asking.logs, "print what a run's jobs wrote")
-    for verb in (show, why, cancel, logs):
+    for verb in (show, why, cost, cancel, logs):
         verb.add_argument("run", metavar="RUN")
     redrive = _verb(
         verbs, "redrive", redriving.redrive, "send dead letters back, to be taken in again"
     )
-    for verb in (show, why, listing, redrive):
+    for verb in (show, why, cost, listing, redrive):
         verb.add_argument("--json", action="store_true", help="as the REST answer has it")
+    redrive.add_argument("--list", action="store_true", help="only show them, and why they are")
     listing.add_argument("--state", choices=[str(state) for state in RunState])
     listing.add_argument("--group")
+    listing.add_argument("--cost", action="store_true", help="with what each has cost")
     listing.add_argument("--limit", type=_count, default=50, metavar="N")
     logs.add_argument("--stage", help="of one stage only")
+
+
+def _add_doctor(verbs: Any) -> None:
+    summary = "look at a deployment, or at the embedded home, and say what to mend"
+    verb = _verb(verbs, "doctor", doctoring.doctor, summary)
+    doctoring.add_doctor(verb)
+    _add_runner(verb)
 
 
 def _add_resuming(verbs: Any) -> None:

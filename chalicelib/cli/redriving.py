@@ -1,4 +1,4 @@
-"""The verb that sends dead letters back to be taken in again."""
+"""The verb that shows dead letters, or sends them back to be taken in again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from chalicelib.cli.places import settings_of
 
 def redrive(arguments: argparse.Namespace) -> Exit:
     """``redrive``: how many messages went back to which queue, and how many could not."""
+    if arguments.list:
+        return _show(arguments)
     told = connect(settings_of(arguments)).post("/dead-letters/redrive").document
     if arguments.json:
         print(json.dumps(told, indent=2))
@@ -24,4 +26,16 @@ def redrive(arguments: argparse.Namespace) -> Exit:
         print(f"{told['left']} cannot be sent back; the API's log says why")
     if told["has_more"]:
         print("there may be more: run it again")
+    return Exit.SUCCESS
+
+
+def _show(arguments: argparse.Namespace) -> Exit:
+    told = connect(settings_of(arguments)).get("/dead-letters")
+    if arguments.json:
+        print(json.dumps(told, indent=2))
+        return Exit.SUCCESS
+    for letter in told["dead_letters"]:
+        print(f"{letter['since']}  {letter['about']}  {letter['id']}  {letter['reason']}")
+    if not told["dead_letters"]:
+        print("there are no dead letters")
     return Exit.SUCCESS

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from chalicelib.cli.complaints import Complaint, Exit
 from chalicelib.cli.connection import Connection, connect, run_path
+from chalicelib.cli.costing import range_text
 from chalicelib.cli.engines import OwnEngine, ensure_engine, host_warning
 from chalicelib.cli.places import settings_of
 from chalicelib.cli.request_kinds import DEMANDS, route_of
@@ -64,9 +65,11 @@ def validate(arguments: argparse.Namespace) -> Exit:
     if route_of(content) != DEMANDS:
         raise Complaint("only demand executions can be looked at beforehand", field="kind",
                         value=arguments.file, mend="submit it: falsework run FILE")  # fmt: skip
-    reply = connection.post(f"{DEMANDS}/check", content)
-    for sentence in reply.document["findings"]:
+    told = connection.post(f"{DEMANDS}?dry_run=true", content).document
+    for sentence in told["findings"]:
         print(printable(sentence))
+    if told["price"]["runs"]:
+        print(range_text(told["price"]))
     return Exit.SUCCESS
 
 

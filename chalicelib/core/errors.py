@@ -10,6 +10,7 @@
     ├── Unauthenticated  nobody knows who asks                   → HTTP 401
     ├── NotFound         nothing has that name                   → HTTP 404
     ├── Conflict         the run cannot take that now            → HTTP 409
+    │   ├── BeingDeleted  it is half deleted already         → HTTP 409, or deleted again
     │   └── UnderWay     the same request is being answered      → HTTP 409, asked again
     ├── StaleRun         another event was faster: reload        → decided again
     ├── Refused          the backend said no, for good           → the stage ends in ERROR
@@ -67,6 +68,14 @@ class NotFound(FalseworkError):
 
 class Conflict(FalseworkError):
     """The run's state does not admit the event; nothing has changed."""
+
+
+class BeingDeleted(Conflict):
+    """Somebody has begun to delete the run: who does it again ends what was begun."""
+
+    def __init__(self, message: str, *, group: str) -> None:
+        super().__init__(message)
+        self.group = group
 
 
 class UnderWay(Conflict):

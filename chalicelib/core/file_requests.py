@@ -23,6 +23,7 @@ from chalicelib.core.demand.wire import Wire
 from chalicelib.core.documents import shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.kind_submissions import KindSubmission, check_kind, split_document
+from chalicelib.core.own_bucket import check_not_own
 from chalicelib.core.paths import efs_parts, path_kind
 from chalicelib.core.site import Site
 
@@ -70,6 +71,8 @@ def parse_file_request(kind: str, document: object, site: Site) -> FileSubmissio
     for field, path in paths_of(request):
         _check_path(field, path, site)
         _check_kind(kind, field, path)
+    for field, path in temporary_places_of(request):
+        check_not_own(field, path, site)
     return FileSubmission(kind, request, run_id, options)
 
 
@@ -143,10 +146,4 @@ def _check_path(field: str, path: str, site: Site) -> None:
             value=shortened(path),
             mend="name an object (s3://bucket/key) or a path on a file system (fs-…:/path)",
         )
-    if kind == "s3" and path.removeprefix("s3://").partition("/")[0] == site.scratch_bucket:
-        raise InvalidRequest(
-            f"the bucket {site.scratch_bucket!r} is Falsework's own",
-            field=field,
-            value=shortened(path),
-            mend="name another bucket",
-        )
+    check_not_own(field, path, site)

@@ -22,7 +22,6 @@ from chalicelib.core.options import Options
 
 RUN_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
-_PIPELINE: Final = "pipeline"
 _KEYS_OF_A_DEMAND: Final = frozenset(
     {"execution_type", "executionType", "demand_execution", "demandExecution"}
 )
@@ -89,7 +88,7 @@ def kind_of(document: object) -> str | None:
     """
     if not isinstance(document, Mapping) or not _KEYS_OF_A_DEMAND.isdisjoint(document):
         return None
-    kind = document.get("kind", _PIPELINE if "stages" in document else None)
+    kind = document.get("kind", "pipeline" if "stages" in document else None)
     return None if kind is None else str(kind)
 
 

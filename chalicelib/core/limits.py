@@ -77,6 +77,12 @@ STATES_PAYLOAD_BYTES: Final = 256 * 1024
 """AWS Step Functions API reference, StateEnteredEventDetails, input: "Maximum length of 262144",
 "in bytes in UTF-8 encoding"; the same of every input and output."""
 
+STATES_DEFINITION_BYTES: Final = 1_048_576
+"""AWS Step Functions API reference, CreateStateMachine, definition: "Maximum length of 1048576"."""
+
+STATE_NAME_CHARACTERS: Final = 80
+"""AWS Step Functions developer guide, best practices and quotas: 80 Unicode characters."""
+
 VOLUME_NAME_BUDGET_CHARACTERS: Final = 139
 """What ECS and the EFS mount helper leave for ``<job definition name>`` + 3 + ``<volume name>``.
 
@@ -135,3 +141,10 @@ IDEMPOTENCY_KEY_CHARACTERS: Final = 255
 DOCUMENT_CHARACTERS: Final = 60_000
 """Of text in one document: JSON spells a character with 6 bytes at most, which is 360 of the
 400 KB of DynamoDB's item."""
+
+SNS_SUBJECT_CHARACTERS: Final = 99
+"""Amazon SNS API reference, Publish, Subject: "less than 100 characters long", ASCII, no line
+breaks."""
+
+SQS_HIDDEN_SECONDS: Final = 12 * 3600
+"""Amazon SQS API reference, ChangeMessageVisibility: at most 12 hours."""

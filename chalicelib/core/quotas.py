@@ -40,6 +40,8 @@ class Entry(Noun):
     """A run that counts."""
 
     run_id: str
+    uid: str = ""
+    """Which of the runs that have had the id."""
     generation: int = 1
     """The one that was admitted; the run may not have reached it yet."""
     vcpus: float = 0
@@ -83,21 +85,20 @@ class Found(NamedTuple):
 def admit(tally: Tally, entry: Entry, quota: Quota, at: datetime) -> Tally | Over:
     """Return the tally with the entry, or what it would be over.
 
-    A run that is among the entries keeps its place there, whatever the quota is by now, so that
-    a repeat is never refused; it counts as a submission only if it enters a new generation.
+    A run that is among the entries keeps its place there, whatever the quota is by now. It counts
+    as a submission if it enters a new generation, or is another run under the id of one that may
+    have been deleted; that one may take up what its forerunner had, and no more unasked.
     """
-    held = {each.run_id: each for each in tally.entries}
-    before = held.get(entry.run_id)
+    before = next((each for each in tally.entries if each.run_id == entry.run_id), None)
+    others = tuple(each for each in tally.entries if each.run_id != entry.run_id)
     seconds = {s: n for s, n in tally.seconds.items() if s >= _second(at) - WINDOW_SECONDS}
-    is_news = before is None or before.generation < entry.generation
-    is_submission = is_news and not entry.is_child
+    is_submission = _is_news(before, entry) and not entry.is_child
     over = _too_many(seconds, quota, at) if is_submission else None
-    over = over or (_over(tally, entry, quota) if before is None else None)
+    over = over or (None if _has_room(before, entry) else _over(others, entry, quota))
     if over is not None:
         return over
     if is_submission and quota.submissions_per_minute is not None:
         seconds[_second(at)] = seconds.get(_second(at), 0) + 1
-    others = tuple(each for each in tally.entries if each.run_id != entry.run_id)
     entries = (*others, entry) if quota.counts_runs else ()
     return Tally(entries=entries, seconds=seconds)
 
@@ -173,10 +174,23 @@ def _too_many(seconds: dict[int, int], quota: Quota, at: datetime) -> Over | Non
     return Over("submissions_per_minute", limit, wait)
 
 
-def _over(tally: Tally, entry: Entry, quota: Quota) -> Over | None:
+def _is_news(before: Entry | None, entry: Entry) -> bool:
+    return before is None or before.uid != entry.uid or before.generation < entry.generation
+
+
+def _has_room(before: Entry | None, entry: Entry) -> bool:
+    """Tell whether the entry is no more than the one in whose place it comes."""
+    return before is not None and (
+        entry.vcpus <= before.vcpus
+        and entry.gpus <= before.gpus
+        and entry.is_child >= before.is_child
+    )
+
+
+def _over(others: tuple[Entry, ...], entry: Entry, quota: Quota) -> Over | None:
     if not quota.counts_runs:
         return None
-    everything = (*tally.entries, entry)
+    everything = (*others, entry)
     mine = 0 if entry.is_child else sum(not each.is_child for each in everything)
     in_use = {
         "live_runs": (mine, quota.live_runs),

@@ -6,6 +6,9 @@
      "versions": [{"version": "…", "seen_at": "…", "status": "accepted",
                    "run_id": "e1", "location": "/runs/e1"}]}
 
+Of a request whose run has ended already it says what that has ``cost``; no receipt is written
+when a run ends.
+
 A version is what the bucket calls it, or else its content's digest. ``status`` is ``accepted``,
 ``refused`` (with a ``problem``), ``read`` for JSON Lines (with ``lines``, each with a status of
 its own), or ``split`` for many of them (with the ``parts`` where the lines are answered later).
@@ -37,10 +40,11 @@ def is_request_name(name: str) -> bool:
     return name.endswith((ONE, MANY)) and name.rpartition("/")[2] not in {ONE, MANY}
 
 
-def accepted(run_id: str) -> Entry:
-    """Return what is said of a request that became a run."""
+def accepted(run_id: str, cost: Entry | None = None) -> Entry:
+    """Return what is said of a request that became a run, or was one that has ended."""
     location = f"/runs/{quote(run_id, safe='')}"
-    return {"status": "accepted", "run_id": run_id, "location": location}
+    entry: Entry = {"status": "accepted", "run_id": run_id, "location": location}
+    return entry if cost is None else {**entry, "cost": cost}
 
 
 def refused(error: FalseworkError) -> Entry:

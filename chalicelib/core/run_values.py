@@ -13,18 +13,19 @@ from __future__ import annotations
 import hashlib
 import itertools
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
-from chalicelib.core.plans.run_actions import Choose, RunsAction
+from chalicelib.core.plans.run_actions import PIPELINE, Choose, RunsAction
 from chalicelib.core.run import Run, StageStatus
 from chalicelib.core.states.choices import holds
 from chalicelib.core.states.intrinsics import Scope, evaluate
 from chalicelib.core.states.merging import merged
 from chalicelib.core.states.templates import resolved
 
+_OF_ITS_OWN: Final = ("stages", "output")
 _REFERENCES: Final = ("$.", "$$.", "$[", "States.")
 NO_CHOICE: Final = "no rule of the choice holds, and it has no default (States.NoChoiceMatched)"
 
@@ -76,12 +77,32 @@ def items_of(run: Run, stage: str, action: RunsAction) -> list[JsonValue] | None
 def request_of(run: Run, stage: str, action: RunsAction, item: Item | None) -> JsonValue:
     """Return the document with which the stage's run is started. Raises InvalidRequest."""
     scope = scope_of(run, stage, item)
-    request = action.request if isinstance(action.request, str) else dict(action.request)
-    found = resolved(request, scope, is_reference)
+    if not isinstance(action.request, str):
+        looked_up, literal = parts_of(action.kind, action.request)
+        found = resolved(looked_up, scope, is_reference)
+        return {**found, **literal} if isinstance(found, dict) else found
+    found = resolved(action.request, scope, is_reference)
     if not action.defaults or not isinstance(found, dict):
         return found
     under = resolved(dict(action.defaults), scope, is_reference)
     return merged(under, found) if isinstance(under, dict) else found
+
+
+def parts_of(
+    kind: str, request: Mapping[str, JsonValue]
+) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
+    """Return what of a request is looked up before its run is started, and what is left as it is.
+
+    The stages of a pipeline within a pipeline, and its output, refer to its own input.
+    """
+    own = _OF_ITS_OWN if kind == PIPELINE else ()
+    literal = {name: request[name] for name in own if _is_literal(name, request.get(name))}
+    return {name: value for name, value in request.items() if name not in literal}, literal
+
+
+def _is_literal(name: str, value: JsonValue) -> bool:
+    """No text is a list of stages: as one it stands for one."""
+    return value is not None and not (name == "stages" and isinstance(value, str))
 
 
 def choice_of(run: Run, stage: str, action: Choose) -> str | None:

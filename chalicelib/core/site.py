@@ -19,6 +19,7 @@ from chalicelib.core.flowserv.workflows import Workflow, WorkflowId
 from chalicelib.core.group_rules import GroupRules
 from chalicelib.core.identities import Identities
 from chalicelib.core.notifications import Notifications
+from chalicelib.core.prices import Prices
 from chalicelib.core.noun import Noun
 from chalicelib.core.work.sites import SecretReference, WorkSite
 
@@ -155,6 +156,8 @@ class Site(Noun):
     """What flowserv's clients make runs from."""
     group_workflows: dict[str, WorkflowId] = {}
     """Group → the workflow that it works by."""
+    prices: Prices = Prices()
+    """What machines and bytes cost; ``core/prices.py`` says what holds where nobody says it."""
     delete_outputs_with_run: bool = True
     """Whether outputs can be deleted with their run: by flowserv's DELETE always, by ours where
     it says ``files=true``. False: what lies at a destination stays."""

@@ -11,7 +11,7 @@ from chalicelib.core.batch_rules import is_batch_name
 from chalicelib.core.demand.scaffolding import Scaffolding
 from chalicelib.core.errors import Forbidden, InvalidRequest, TooLarge
 from chalicelib.core.limits import BATCH_JOB_DEFINITION_BYTES
-from chalicelib.core.paths import s3_parts
+from chalicelib.core.own_bucket import check_not_own
 from chalicelib.core.plans.demand_orders import named_inputs, named_outputs
 from chalicelib.core.site import Site
 from chalicelib.core.submission import Submission
@@ -24,16 +24,16 @@ DEFINITION_RESERVE_BYTES: Final = 8 * 1024
 
 def check_submission(submission: Submission, prepared: Scaffolding, site: Site) -> None:
     """Raise InvalidRequest, or Forbidden, naming the field that asks for it."""
-    _check_objects(submission, prepared)
+    _check_objects(submission, prepared, site)
     _check_inputs(prepared)
     _check_leftovers(prepared)
-    _check_destinations(prepared, site)
+    _check_destinations(prepared)
     _check_definition(prepared)
     _check_mounts(prepared, site)
     _check_secrets(submission, site)
 
 
-def _check_objects(submission: Submission, prepared: Scaffolding) -> None:
+def _check_objects(submission: Submission, prepared: Scaffolding, site: Site) -> None:
     """A key may hold ``..`` in S3, but it would become a path on the way through a folder."""
     for field, path in object_paths(submission, prepared):
         if {".", ".."} & set(path.split("/")):
@@ -43,6 +43,7 @@ def _check_objects(submission: Submission, prepared: Scaffolding) -> None:
                 value=path,
                 mend="write the object's key without them",
             )
+        check_not_own(field, path, site)
 
 
 def object_paths(submission: Submission, prepared: Scaffolding) -> Iterator[tuple[str, str]]:
@@ -123,18 +124,10 @@ def _check_mounts(prepared: Scaffolding, site: Site) -> None:
             )
 
 
-def _check_destinations(prepared: Scaffolding, site: Site) -> None:
-    """Two outputs at one place would overwrite each other's objects and manifests; one in our
-    own bucket the orders and outcomes of other runs."""
+def _check_destinations(prepared: Scaffolding) -> None:
+    """Two outputs at one place would overwrite each other's objects and manifests."""
     owners: dict[str, str] = {}
     for name, request in named_outputs(prepared):
-        if s3_parts(request.destination_path).bucket == site.scratch_bucket:
-            raise InvalidRequest(
-                f"the bucket {site.scratch_bucket!r} is Falsework's own",
-                field=f"{PARAMETERS}.params.{name}",
-                value=request.destination_path,
-                mend="give the output a place in another bucket",
-            )
         owner = owners.setdefault(request.destination_path.rstrip("/"), name)
         if owner != name:
             raise InvalidRequest(

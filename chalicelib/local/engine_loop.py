@@ -2,7 +2,9 @@
 
 ::
 
-    start jobs, find lost ones → job changes → wake-ups → the sweep → request files → works → again
+    start jobs, find lost ones → job changes → wake-ups → the sweep
+          → request files → works → configs and their schedules → again
+                                                                     notices, in a thread beside it
 
 and once a day, at 9 o'clock UTC or when it begins later, the file systems' clean-ups.
 
@@ -25,6 +27,8 @@ from typing import Final, Protocol
 
 from chalicelib import calls, file_intake
 from chalicelib import engine as real_engine
+from chalicelib.configs.tending import tend_all
+from chalicelib.configs.ticking import spawn_due
 from chalicelib.core.errors import Conflict, NotFound, StaleRun, Unavailable
 from chalicelib.core.events import Event, TimerFired
 from chalicelib.core.run import Run
@@ -42,6 +46,8 @@ REQUESTS_SECONDS: Final = 0.5
 CLEANUP_SECONDS: Final = 60.0
 CLEANUP_HOUR: Final = 9
 """When AWS's schedule says so, too (``settings.EventSources``)."""
+LAST_NOTICES_SECONDS: Final = 6.0
+"""What a process that ends still gives its notices: one webhook that hangs, and a bit."""
 AGAIN_SECONDS: Final = 1.0
 """How long after a failure the same is tried again."""
 _ALL: Final = 1_000_000
@@ -96,7 +102,9 @@ class Loop:
             self._sweep,
             self._watch_requests,
             self._push_works,
+            self._tend_configs,
             self._clean_up,
+            self._home.courier.turn,
         )
         self._has_trouble = False
         done = [self._guarded(part) for part in parts]
@@ -118,6 +126,8 @@ class Loop:
                 elif not has_done:
                     wait(POLL_SECONDS)
         finally:
+            if is_driving:
+                self._home.courier.finish(LAST_NOTICES_SECONDS)
             if not was_held:
                 lock.release()
 
@@ -203,6 +213,13 @@ class Loop:
     def _push_works(self) -> bool:
         is_due = bool(self._ports.site.work_sites) and self._is_time("works", SWEEP_SECONDS)
         return is_due and push(self._home.works, self._ports) > 0
+
+    def _tend_configs(self) -> bool:
+        """Schedules spawn, and stages of pipelines follow each other; nobody waits for it here."""
+        if self._is_time("configs", SWEEP_SECONDS):
+            spawn_due(self._home.works, self._ports)
+            tend_all(self._home.works, self._ports)
+        return False
 
     def _clean_up(self) -> bool:
         """A second time on one day starts nothing, whichever process was the first."""

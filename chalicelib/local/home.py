@@ -18,8 +18,9 @@ from chalicelib.core.site import FileSystems, Site
 from chalicelib.kinds import connected
 from chalicelib.local.carrier import LocalCarrier
 from chalicelib.local.claims import LocalClaims
+from chalicelib.local.courier import Courier
 from chalicelib.local.database import Database
-from chalicelib.local.dead_letters import NoDeadLetters
+from chalicelib.local.dead_letters import LocalDeadLetters
 from chalicelib.local.definitions import Definitions
 from chalicelib.local.documents import LocalDocuments
 from chalicelib.local.engine_lock import EngineLock
@@ -29,6 +30,7 @@ from chalicelib.local.functions import LocalFunctions
 from chalicelib.local.job_runner import LocalJobRunner
 from chalicelib.local.launcher import Launcher
 from chalicelib.local.lost_jobs import LostJobs
+from chalicelib.local.notices import LocalNotices
 from chalicelib.local.object_store import LocalObjectStore
 from chalicelib.local.pump import Pump
 from chalicelib.local.run_store import LocalRunStore
@@ -38,6 +40,7 @@ from chalicelib.local.timers import LocalTimers
 from chalicelib.local.work_store import open_work_ports
 from chalicelib.ports import Ports
 from chalicelib.settings import HostEnvironment, Settings
+from chalicelib.webhooks import Webhooks
 from chalicelib.work_ports import WorkPorts
 from chalicelib.works.slack import Slack
 from chalicelib.works.work_runs import WorkRuns
@@ -75,6 +78,8 @@ class Home(NamedTuple):
     """How the user's jobs run."""
     carrier: LocalCarrier
     works: WorkPorts
+    courier: Courier
+    """Delivers notices, beside the loop."""
 
     @property
     def is_sandboxed(self) -> bool:
@@ -93,6 +98,7 @@ def open_home(settings: Settings, host: HostEnvironment, *, width: int | None = 
     folders = Folders(root, file_systems)
     sandbox = Sandbox(folders, settings.site, settings.runner, host)
     _check_pushing(settings.site, sandbox)
+    _check_notifications(settings.site)
     definitions = Definitions(database, settings.site)
     pump = Pump(
         database,
@@ -106,6 +112,8 @@ def open_home(settings: Settings, host: HostEnvironment, *, width: int | None = 
     objects = LocalObjectStore(root)
     runs, claims, works = LocalRunStore(database), LocalClaims(database), open_work_ports(database)
     slack = Slack(settings.site.slack_webhooks, read_secret)
+    notices = LocalNotices(database, _utc_now)
+    webhooks = Webhooks(site.notifications.webhooks, read_secret, _utc_now)
     ports = Ports(
         runs=runs,
         claims=claims,
@@ -114,12 +122,13 @@ def open_home(settings: Settings, host: HostEnvironment, *, width: int | None = 
         facilities=LocalFacilities(file_systems, folders),
         timers=timers,
         pace=Unpaced(),
-        dead_letters=NoDeadLetters(),
+        dead_letters=LocalDeadLetters(notices),
         documents=LocalDocuments(database, _utc_now),
         site=site,
         clock=_utc_now,
         mint_uid=lambda: "".join(secrets.choice(UID_LETTERS) for _ in range(UID_CHARACTERS)),
         mounts=settings.mounts,
+        announcer=notices,
         works=WorkRuns(works, runs, claims, objects, slack),
         functions=LocalFunctions(root, site, host),
         definitions=definitions,
@@ -134,6 +143,7 @@ def open_home(settings: Settings, host: HostEnvironment, *, width: int | None = 
         mode=sandbox.mode,
         carrier=LocalCarrier(objects),
         works=works,
+        courier=Courier(notices, webhooks.deliver, _utc_now),
     )
 
 
@@ -148,6 +158,18 @@ def _check_pushing(site: Site, sandbox: Sandbox) -> None:
             f"work_sites {sorted(site.work_sites)}: works cannot be pushed with the runner docker;"
             " choose bubblewrap or host with --runner, or let clients withdraw them"
         )
+
+
+def _check_notifications(site: Site) -> None:
+    """Better no home than notices that nobody will ever get."""
+    told = site.notifications
+    there = {"topics": told.topics, "mail_from": told.mail_from, "event_bus": told.event_bus}
+    for name, value in there.items():
+        if value:
+            raise Misconfigured(
+                f"notifications.{name} {value!r}: this machine has no such service; leave it out,"
+                " or tell a webhook"
+            )
 
 
 def _root(path: Path) -> Path:

@@ -191,6 +191,7 @@ def _read_cursor(cursor: str, group: str | None, state: RunState | None) -> tupl
     try:
         created_at, run_id, *made_with = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         is_ours = isinstance(created_at, str) and isinstance(run_id, str)
+        f"{created_at}{run_id}".encode()  # half a surrogate is no text to SQLite
     except (ValueError, TypeError):
         is_ours, made_with = False, []
     if not is_ours or made_with != [group, state]:

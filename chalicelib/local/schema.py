@@ -108,4 +108,19 @@ CREATE TABLE documents (
 CREATE INDEX documents_by_end ON documents (partition, expires_at) WHERE expires_at IS NOT NULL;
 """
 
-STEPS: Final = (_RUNS, WORKS, _DOCUMENTS)
+_NOTICES: Final = """
+CREATE TABLE notices (
+    id TEXT NOT NULL,
+    target TEXT NOT NULL,
+    body TEXT NOT NULL,
+    announced_at TEXT NOT NULL,
+    next_at TEXT,
+    tries INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (id, target)
+) WITHOUT ROWID;
+CREATE INDEX notices_due ON notices (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX notices_dead ON notices (announced_at, id) WHERE next_at IS NULL;
+"""
+
+STEPS: Final = (_RUNS, WORKS, _DOCUMENTS, _NOTICES)

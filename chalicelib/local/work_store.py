@@ -16,6 +16,7 @@ from contextlib import closing
 from itertools import islice
 from typing import Final
 
+from chalicelib.core.errors import Unavailable
 from chalicelib.core.work.model import Work, WorkStatus
 from chalicelib.core.work.scopes import Scope
 from chalicelib.local.database import Database
@@ -74,7 +75,7 @@ class LocalWorkStore(LocalShelf):
                         has_lost = True
             if not has_lost:
                 return None
-        return None
+        raise Unavailable("others withdraw whatever is found; try again")
 
 
 class LocalResultStore(LocalShelf):

@@ -1,6 +1,6 @@
 """``python -m chalicelib.simulation --seeds N [--from SEED]``: what ``make simulate`` runs.
 
-With ``--works`` the work queue is played, with its runs.
+With ``--works`` the work queue is played, with its runs; with ``--pipelines`` pipelines are.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from chalicelib.simulation.campaign import Build, build, run_campaign, told
+from chalicelib.simulation.pipeline_world import build_pipelines
 from chalicelib.simulation.shrinking import shrink, story
 from chalicelib.simulation.work_world import build_works
 
@@ -23,8 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="shrink and tell this one")
     parser.add_argument("--quick", action="store_true", help="do not shrink what was found")
     parser.add_argument("--works", action="store_true", help="play the work queue")
+    parser.add_argument("--pipelines", action="store_true", help="play pipelines")
     arguments = parser.parse_args(argv)
-    making = build_works if arguments.works else build
+    making = _making(arguments)
     if arguments.seed is not None:
         return _tell(arguments.seed, making)
     seeds = range(arguments.first, arguments.first + arguments.seeds)
@@ -36,6 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write("\n".join((f"seed {totals.failed.seed}:", *totals.failed.violations, "")))
         return 1
     return _tell(totals.failed.seed, making)
+
+
+def _making(arguments: argparse.Namespace) -> Build:
+    if arguments.pipelines:
+        return build_pipelines
+    return build_works if arguments.works else build
 
 
 def _tell(seed: int, making: Build) -> int:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from chalicelib.core.site import Site
 from chalicelib.simulation.batch_jobs import HOUR
 from chalicelib.simulation.dice import Recipe
+from chalicelib.simulation.ears import NOTIFICATIONS, draw_notify
 from chalicelib.simulation.requests import draw_request
 from chalicelib.simulation.world import World
 
@@ -37,12 +38,19 @@ class Played(NamedTuple):
 def build(recipe: Recipe) -> World:
     """Return the world of a seed: one to three runs, each of somebody's own making."""
     seed = recipe.seed
-    site = Site(check_seconds=3600 if seed % 4 else 900, writes_file_systems=seed % 5 == 0)
-    world = World(recipe, site)
+    told = {
+        "check_seconds": 3600 if seed % 4 else 900,
+        "writes_file_systems": seed % 5 == 0,
+        "notifications": NOTIFICATIONS,
+    }
+    world = World(recipe, Site.model_validate(told))
+    wishes = world.dice.stream("notices")  # of its own: who wants nothing lives as before
     throws = world.dice.stream("requests")
     for number in range(throws.choice((1, 1, 1, 2, 3))):
         run_id = f"run-{number}"
         document, at = draw_request(throws, run_id), throws.uniform(0, HOUR) * number
+        if (notify := draw_notify(wishes)) is not None:
+            document["options"]["notify"] = notify
         if number not in recipe.absent:
             world.users.plan(document, run_id, at)
     return world

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from chalicelib.core.data_sync.manifest import manifest_uri
 from chalicelib.core.limits import DYNAMODB_ITEM_BYTES
-from chalicelib.core.plans.plan import CleanUpPolicy
+from chalicelib.core.plans.plan import CleanUpPolicy, StagePlan
 from chalicelib.core.run import Run, RunState, StageStatus
 from chalicelib.simulation.batch_jobs import SimulatedJob
 from chalicelib.simulation.facts import Facts
@@ -94,15 +94,20 @@ def _history(run: Run) -> Iterator[str]:
 
 def _closing(run: Run) -> Iterator[str]:
     """What was put up is taken down if its policy says so, however the run ended."""
-    policy, is_success = run.plan.clean_up, run.state is RunState.SUCCESS
-    is_wanted = policy is CleanUpPolicy.ALWAYS or (
-        policy is CleanUpPolicy.ON_SUCCESS and is_success
-    )
     ran = {StageStatus.COMPLETE, StageStatus.ERROR}
     for plan in run.plan.stages:
         status = run.stage(plan.name).status
-        if plan.is_closing and (status in ran) is not is_wanted:
-            yield f"its stage {plan.name} is {status}, and the policy is {policy}"
+        if plan.is_closing and (status in ran) is not _is_wanted(run, plan):
+            yield f"its stage {plan.name} is {status}, and the policy is {run.plan.clean_up}"
+
+
+def _is_wanted(run: Run, plan: StagePlan) -> bool:
+    policy, is_success = run.plan.clean_up, run.state is RunState.SUCCESS
+    if plan.closes_on is not None:
+        ends = {"success": RunState.SUCCESS, "error": RunState.ERROR}
+        failed = plan.closes_for is None or run.stage(plan.closes_for).status is StageStatus.ERROR
+        return run.state is ends[plan.closes_on] and failed
+    return policy is CleanUpPolicy.ALWAYS or (policy is CleanUpPolicy.ON_SUCCESS and is_success)
 
 
 def _outputs(run: Run, world: Quiet) -> Iterator[str]:

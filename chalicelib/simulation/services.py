@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from chalicelib.core.limits import BATCH_SUBMISSIONS_PER_SECOND
 from chalicelib.core.site import AccessPoint, FileSystem, FileSystems, Site
-from chalicelib.dead_letters import Redriven
+from chalicelib.dead_letters import DeadLetter, Redriven
 from chalicelib.document_ports import Document, StaleDocument
 from chalicelib.simulation.bus import Bus
 
@@ -76,6 +76,10 @@ class NothingAside:
     def redrive(self) -> Redriven:
         """Send nothing back."""
         return Redriven(sent_back={}, left=0, has_more=False)
+
+    def listed(self, limit: int) -> tuple[DeadLetter, ...]:  # noqa: ARG002 -- the port's
+        """Return none."""
+        return ()
 
 
 class StrictPace:

@@ -27,12 +27,14 @@ class Users:
         self._lambdas = lambdas
         self._how = dice.stream("users")
         self.ports: Callable[[], Ports]
+        self.submit: Callable[[object, Ports], Run] = intake.submit
+        """The way in of what they ask for."""
 
     def plan(self, document: dict[str, Any], run_id: str, at: float) -> None:
         """Have somebody submit the document, and perhaps change his mind."""
 
         def submit() -> None:
-            intake.submit(document, self.ports())
+            self.submit(document, self.ports())
 
         self._plan(at, f"submit {run_id}", submit)
         if self._dice.strikes(Fault.SUBMIT_TWICE):

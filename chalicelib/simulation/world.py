@@ -29,6 +29,7 @@ from chalicelib.simulation.boundary import Boundary, Service, Troubled, WorkerBo
 from chalicelib.simulation.bus import Bus
 from chalicelib.simulation.containers import Containers
 from chalicelib.simulation.dice import Dice, Fault, Recipe
+from chalicelib.simulation.ears import Ears
 from chalicelib.simulation.ending import wrong_at_the_end
 from chalicelib.simulation.facts import Facts, facts_of
 from chalicelib.simulation.files import Files
@@ -77,6 +78,7 @@ class World:
         self.claims = StrictClaims()
         self.objects = StrictObjects(self.schedule, self.findings)
         self.files = Files(self.findings)
+        self.ears = Ears(self.findings)
         self.users = Users(self.schedule, self.dice, self.lambdas)
         self._facilities = StrictFacilities(file_systems or file_systems_of(self.site))
         self.containers = self._containers()
@@ -114,6 +116,7 @@ class World:
                 self.findings.violate("it does not come to rest")
         if not found:
             found.extend(wrong_at_the_end(self))
+            found.extend(self.ears.unheard(self.runs()))
 
     def _ports(self) -> Ports:
         def troubled(port: object, service: Service) -> Any:
@@ -133,6 +136,7 @@ class World:
             clock=self.schedule.now,
             mint_uid=self._mint_uid,
             pause=self.schedule.pass_time,
+            announcer=troubled(self.ears, Service.SQS),
         )
 
     def _containers(self) -> Containers:
@@ -155,6 +159,7 @@ class World:
         self.objects.may_touch = self._is_of_a_run
         self.files.too_late = self._too_late
         self.store.saved += [self._check_settled, self._expect_sweep, self.users.hear]
+        self.store.saved.append(self.ears.note_save)
 
     def _mint_uid(self) -> str:
         throws = self.dice.stream("uid")

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from chalice.app import Blueprint, Response
 
 from chalicelib import bootstrap
+from chalicelib.configs import noticing
 from chalicelib.core.principals import Scope
 from chalicelib.core.work.model import Work
 from chalicelib.version import VERSION
@@ -80,7 +81,10 @@ def withdraw_work() -> Response:
 @described({200: bool}, body=Works, refuses=(404, 409))
 def update_works() -> Response:
     """Replace works by their ids: true; false for a lease that was lost."""
-    return json_answer(buckets.update(value_of(routes.current_request), asked.work_ports()))
+    works = value_of(routes.current_request)
+    done = buckets.update(works, asked.work_ports())
+    noticing.notice_update(works, asked.work_ports(), asked.ports())
+    return json_answer(done)
 
 
 @routes.route("/buckets/work", methods=["DELETE"])
@@ -89,6 +93,7 @@ def update_works() -> Response:
 def delete_works() -> Response:
     """Remove the works ``?ids=…&ids=…``: whether there was any."""
     ids = values_of(routes.current_request).get("ids", [])
+    noticing.notice_removal(ids, asked.work_ports(), asked.ports())
     return json_answer(buckets.delete(ids, asked.work_ports()))
 
 

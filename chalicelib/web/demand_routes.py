@@ -13,23 +13,38 @@ from chalicelib.core.demand.batch_args import (
 )
 from chalicelib.core.demand.scaffolding_wire import PrepareDemandScaffoldingResponse
 from chalicelib.core.principals import Scope
+from chalicelib.run_manager import spending
 from chalicelib.web import asked
 from chalicelib.web.answers import document_of, json_answer, submitted
-from chalicelib.web.described import described
+from chalicelib.web.described import Answer, described
 from chalicelib.web.problems import answered
+from chalicelib.web.queries import DryRunQuery, query_of
 from chalicelib.web.shapes import examples
+from chalicelib.web.shapes.costs import DemandPlan
 from chalicelib.web.shapes.requests import Demand
-from chalicelib.web.shapes.runs import SUBMITTED, Findings
+from chalicelib.web.shapes.runs import SUBMITTED, Findings, RunView
 
 routes: Final = Blueprint(__name__)
 
 
 @routes.route("/demand-executions", methods=["POST"])
 @answered(Scope.SUBMIT, creates=True)
-@described(SUBMITTED, body=Demand, example=examples.DEMAND, refuses=(404, 409))
+@described(
+    {**SUBMITTED, 200: Answer(RunView | DemandPlan)},
+    body=Demand,
+    query=DryRunQuery,
+    example=examples.DEMAND,
+    refuses=(404, 409),
+)
 def submit_demand_execution() -> Response:
-    """Start a run. The same content again finds the same run, whatever has become of it."""
+    """Start a run. The same content again finds the same run, whatever has become of it.
+
+    With ``?dry_run=true`` answer its plan, and what the group's last runs of the same type have
+    cost; nothing is created.
+    """
     document = document_of(routes.current_request)
+    if query_of(routes.current_request, DryRunQuery).dry_run:
+        return json_answer(spending.try_out(document, asked.ports()))
     return submitted(intake.submit(document, asked.ports()))
 
 

@@ -39,7 +39,7 @@ from chalicelib.web.answers import json_answer, run_answer
 from chalicelib.web.bodies import CancelBody, CreateBody, PostProcessBody, body_of
 from chalicelib.web.described import IF_NEWS, NOTHING, TAGGED, UNCHANGED, Answer, described
 from chalicelib.web.downloads import archive_answer, deleted, run_file_answer
-from chalicelib.web.problems import guarded
+from chalicelib.web.problems import guarded, when_again
 from chalicelib.web.queries import GroupQuery, query_of
 from chalicelib.web.shapes.downloads import ARCHIVE_ANSWERS, FILE_ANSWERS, RANGES
 from chalicelib.web.shapes.flowserv import FlowservRun, Leaderboard, ListedRuns
@@ -77,7 +77,9 @@ def _told(error: Exception) -> Response:
         return json_answer({"message": message}, HTTPStatus.INTERNAL_SERVER_ERROR)
     found = (status for kind, status in _STATUSES.items() if isinstance(error, kind))
     status = next(found, HTTPStatus.INTERNAL_SERVER_ERROR)
-    return json_answer({"message": _message(error)}, status)
+    answer = json_answer({"message": _message(error)}, status)
+    answer.headers.update(when_again(error))
+    return answer
 
 
 def _message(error: FalseworkError) -> str:
@@ -147,7 +149,7 @@ def show_leaderboard(workflow_id: str) -> Response:
 
 @routes.route("/flowserv/workflows/{workflow_id}/downloads/archive", methods=["GET"])
 @flowserv_answered(Scope.READ)
-@described(ARCHIVE_ANSWERS)
+@described(ARCHIVE_ANSWERS, refuses=(429,))
 def show_workflow_archive(workflow_id: str) -> Response:
     """Answer the files of the current post-processing run in a tar.gz; 202 while one makes it."""
     return archive_answer(_current(workflow_id), RUNS)
@@ -190,7 +192,7 @@ def delete_run(run_id: str) -> Response:
 
 @routes.route("/flowserv/runs/{run_id}/downloads/archive", methods=["GET"])
 @flowserv_answered(Scope.READ)
-@described(ARCHIVE_ANSWERS)
+@described(ARCHIVE_ANSWERS, refuses=(429,))
 def show_archive(run_id: str) -> Response:
     """Answer the files of a successful run in a tar.gz; 202 while a run makes it."""
     return archive_answer(asked.ports().runs.load(run_id), RUNS)

@@ -8,7 +8,9 @@ them, nor is somebody else whose request a proxy of this machine passes on:
   its own name (DNS rebinding);
 - an Origin header must be ours, that is ``http://`` and the Host: a browser sends it with every
   POST to another site;
-- a header that proxies add is refused.
+- Sec-Fetch-Site must be ours, too: a browser sends it with every request, also with the GET of a
+  picture, and there are GETs that change something. A link to ``/docs`` may stand anywhere;
+- a header that proxies add is refused. Not all of them add one.
 
 Any port is taken in Host, so that a tunnel (``ssh -L``) works. Where tokens are needed none of
 this is: no browser sends one by itself.
@@ -26,7 +28,11 @@ from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.json_text import too_large
 from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
 
-_PROXIED: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "Via")
+_PROXIED: Final = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip"})
+_PROXIED_LIKE: Final = ("x-forwarded-", "cf-")
+_OWN_SITES: Final = frozenset({"same-origin", "none"})
+"""Fetch Metadata (W3C), Sec-Fetch-Site: our own page, or what the user has typed."""
+_PAGE: Final = "/docs"
 _HOST: Final = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::[0-9]{1,5})?")
 
 
@@ -68,7 +74,7 @@ def refusal_of(target: str, headers: Message, *, is_trusting: bool = True) -> Re
     """
     return (
         _bad_form(target, headers)
-        or (_bad_sender(headers) if is_trusting else None)
+        or (_bad_sender(target, headers) if is_trusting else None)
         or _bad_length(headers)
     )
 
@@ -81,7 +87,7 @@ def _bad_form(target: str, headers: Message) -> Refusal | None:
     return None
 
 
-def _bad_sender(headers: Message) -> Refusal | None:
+def _bad_sender(target: str, headers: Message) -> Refusal | None:
     host = str(headers["Host"]).strip()
     match = _HOST.fullmatch(host)
     if match is None or not is_loopback(match["name"]):
@@ -89,10 +95,18 @@ def _bad_sender(headers: Message) -> Refusal | None:
     own = f"http://{host}".lower()
     if any(origin.lower() != own for origin in headers.get_all("Origin") or []):
         return Refusal(HTTPStatus.FORBIDDEN, "Pages of other sites may not ask here (Origin).")
-    if any(name in headers for name in _PROXIED):
+    is_own = {site.lower() for site in headers.get_all("Sec-Fetch-Site") or []} <= _OWN_SITES
+    if not is_own and target.partition("?")[0] != _PAGE:
+        detail = "Pages of other sites may not ask here (Sec-Fetch-Site)."
+        return Refusal(HTTPStatus.FORBIDDEN, detail)
+    if any(_is_of_a_proxy(name.lower()) for name in headers):
         detail = "A proxy passed this on, and nobody here has shown a token: use serve --tokens."
         return Refusal(HTTPStatus.FORBIDDEN, detail)
     return None
+
+
+def _is_of_a_proxy(name: str) -> bool:
+    return name in _PROXIED or name.startswith(_PROXIED_LIKE)
 
 
 def _bad_length(headers: Message) -> Refusal | None:

@@ -104,13 +104,16 @@ def from_error(error: Exception) -> Response:
 
 
 def _headers(error: Exception, status: int) -> dict[str, str]:
-    match error:
-        case TooManyRequests() | UnderWay():
-            return {"Retry-After": str(error.retry_after_seconds)}
-        case Unauthenticated():
-            return {"WWW-Authenticate": "Bearer"}
-        case _:
-            return {"Retry-After": "1"} if status == 503 else {}
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": "Bearer"}
+    return when_again(error) or ({"Retry-After": "1"} if status == 503 else {})
+
+
+def when_again(error: Exception) -> dict[str, str]:
+    """Return the header of an error that says itself when to send the same again."""
+    if isinstance(error, TooManyRequests | UnderWay):
+        return {"Retry-After": str(error.retry_after_seconds)}
+    return {}
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:

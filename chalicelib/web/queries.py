@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from chalice.app import MultiDict, Request
@@ -20,7 +21,7 @@ _NO: Final = {"false", "0"}
 
 
 class RunQuery(Noun):
-    """The query of ``GET /runs``."""
+    """Which runs a list shows."""
 
     state: RunState | None = None
     group: str | None = Field(default=None, min_length=1)
@@ -46,6 +47,25 @@ class RunQuery(Noun):
         if not isinstance(value, str):
             return value
         return f"{value}T00:00:00Z" if _DAY.fullmatch(value) else value.replace(" ", "+")
+
+    @field_validator("created_before")
+    @classmethod
+    def _take_what_utc_can_say(cls, value: datetime | None) -> datetime | None:
+        try:
+            return value and value.astimezone(UTC)
+        except OverflowError:
+            raise InvalidRequest(
+                "the time is before the year 1, or after 9999, in UTC",
+                value=str(value),
+                mend="give a time between them",
+            ) from None
+
+
+class ListQuery(RunQuery):
+    """The query of ``GET /runs``."""
+
+    cost: bool = False
+    """Each run with what it has cost: its plan is loaded for it, so a page takes longer."""
 
 
 class DeleteRunQuery(Noun):

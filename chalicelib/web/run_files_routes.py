@@ -98,7 +98,7 @@ def show_file(run_id: str, file_id: str) -> Response:
 
 @routes.route("/runs/{run_id}/archive", methods=["GET"])
 @answered(Scope.READ)
-@described(ARCHIVE_ANSWERS, refuses=(409,))
+@described(ARCHIVE_ANSWERS, refuses=(409, 429))
 def show_archive(run_id: str) -> Response:
     """Answer all files of a successful run in a tar.gz; 202 while a run makes it."""
     return archive_answer(asked.ports().runs.load(run_id), "/runs")

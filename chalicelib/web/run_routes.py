@@ -14,14 +14,15 @@ from chalicelib.core.principals import Scope
 from chalicelib.core.run import RunState, StageState
 from chalicelib.core.view import run_view, stages_view
 from chalicelib.core.why import why
-from chalicelib.run_manager import ageing
+from chalicelib.run_manager import ageing, spending
 from chalicelib.web import asked
 from chalicelib.web.answers import json_answer, run_answer
 from chalicelib.web.bodies import ResumeBody, RollbackBody, body_of
 from chalicelib.web.described import IF_NEWS, TAGGED, UNCHANGED, Answer, described
 from chalicelib.web.problems import answered
-from chalicelib.web.queries import LogQuery, PageQuery, RunQuery, query_of
+from chalicelib.web.queries import ListQuery, LogQuery, PageQuery, query_of
 from chalicelib.web.run_logs import log_text
+from chalicelib.web.shapes.costs import CostedRunPage
 from chalicelib.web.shapes.runs import AuditPage, ChildPage, Explanation, RunPage, RunView
 
 routes: Final = Blueprint(__name__)
@@ -30,13 +31,14 @@ LOG: Final = Answer(str, "text/plain; charset=utf-8")
 
 @routes.route("/runs", methods=["GET"])
 @answered(Scope.READ)
-@described({200: RunPage}, query=RunQuery)
+@described({200: Answer(RunPage | CostedRunPage)}, query=ListQuery)
 def list_runs() -> Response:
     """Answer a page of runs, newest first: ``{"runs": […], "next_cursor": …}``.
 
-    With ``created_before`` only those that ``DELETE /runs`` would delete: the obsolete ones.
+    With ``created_before`` only those that ``DELETE /runs`` would delete: the obsolete ones. With
+    ``cost`` each has what it has cost.
     """
-    query = query_of(routes.current_request, RunQuery)
+    query = query_of(routes.current_request, ListQuery)
     if query.created_before is not None:
         before = query.created_before
         wanted = ageing.Wanted(before, query.state, query.group, query.cursor, query.limit)
@@ -45,9 +47,11 @@ def list_runs() -> Response:
         page = asked.ports().runs.list(
             state=query.state, group=query.group, cursor=query.cursor, limit=query.limit
         )
-    return json_answer(
-        {"runs": [run_view(run) for run in page.runs], "next_cursor": page.next_cursor}
-    )
+    runs = [run_view(run) for run in page.runs]
+    if query.cost:
+        costs = spending.briefs(page.runs, asked.ports())
+        runs = [{**run, "cost": costs.get(run["id"])} for run in runs]
+    return json_answer({"runs": runs, "next_cursor": page.next_cursor})
 
 
 @routes.route("/runs/{run_id}", methods=["GET"])
@@ -78,8 +82,6 @@ def show_audit(run_id: str) -> Response:
     """
     query = query_of(routes.current_request, PageQuery)
     ports = asked.ports()
-    if ports.caller.principal.groups is not None:
-        ports.runs.load(run_id)
     found = audits.entries(run_id, ports, after=query.cursor or "", limit=query.limit)
     if not found:
         ports.runs.load(run_id)

@@ -22,6 +22,7 @@ from pydantic import JsonValue
 
 from chalicelib.carriers import Carrier
 from chalicelib.core.data_sync.manifest import ManifestFile, manifest_of, manifest_uri
+from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.work.leases import Lease
 from chalicelib.worker.output_tree import OutputFile
 from chalicelib.worker.transfers import MOST_THREADS, amount, say
@@ -96,6 +97,8 @@ class Depot:
         files: list[Addressed] = [
             (home + file.name, file) for entry in entries for file in _files(entry)
         ]
+        for _, file in files:
+            _check_name(file.name)
         carrier = self._carrier()
         stored = upload(files, carrier, {}, label=param, concurrency=MOST_THREADS)
         listed = tuple(
@@ -128,6 +131,17 @@ def _files(entry: _Entry) -> Iterator[OutputFile]:
         if path.is_file() and not path.is_symlink():
             name = f"{entry.name}/{path.relative_to(entry.path).as_posix()}"
             yield OutputFile(name, path, path.stat().st_size)
+
+
+def _check_name(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidRequest(
+            f"the name of the file {name!r} is no UTF-8 text",
+            value=repr(name),
+            mend="let the work give it another name",
+        ) from exc
 
 
 def _location(home: str, entry: _Entry | None, path: str) -> str:

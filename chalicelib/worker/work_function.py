@@ -27,7 +27,7 @@ def main(call: Path, answer: Path) -> int:
         text = json.dumps({**outcome, "error": None})
     except BaseException as exc:  # noqa: BLE001 -- an entry point: sys.exit() is a failure too
         traceback.print_exc()
-        error = f"{type(exc).__name__}: {exc}"
+        error = _text(f"{type(exc).__name__}: {exc}")
         text = json.dumps({"results": None, "products": [], "plots": [], "error": error})
     partial = answer.with_suffix(".partial")
     partial.write_text(text)
@@ -64,6 +64,11 @@ def sorted_out(outcome: object) -> dict[str, Any]:
             sys.stderr.write(f"not kept, for it is neither results nor files: {item!r:.200}\n")
     files = [*lists, [], []]
     return {"results": results, "products": files[0], "plots": files[1]}
+
+
+def _text(told: str) -> str:
+    """Names of files can hold bytes that are no text, and errors tell of them."""
+    return told.encode(errors="backslashreplace").decode()
 
 
 def _arguments(params: Any, parameters: Mapping[str, Any]) -> Iterator[str]:

@@ -21,6 +21,7 @@ from typing import IO, Any, Final, NamedTuple
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from chalicelib.core.documents import well_formed
 from chalicelib.core.errors import FalseworkError
 from chalicelib.core.json_text import read_object
 
@@ -80,7 +81,7 @@ def run_function(
 
 def _answered(path: Path) -> Done:
     try:
-        told = read_object(path.read_bytes(), limit_bytes=RETURNED_BYTES)
+        told = well_formed(read_object(path.read_bytes(), limit_bytes=RETURNED_BYTES))
         return Done(
             told["results"],
             _NAMES.validate_python(told["products"], strict=False),

@@ -8,35 +8,26 @@ from __future__ import annotations
 
 import json
 import logging
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
+from chalicelib import posting
 from chalicelib.core.errors import FalseworkError
 from chalicelib.core.work.model import Work
 from chalicelib.core.work.slack_messages import slack_message, wants_message
+from chalicelib.posting import Secrets
 
 SECONDS: Final = 3.0
 """A report waits no longer for Slack; whoever ends a run waits for the report."""
 DEFAULT: Final = "default"
+_NOT_OK: Final = 300
 _AT_HOME: Final = ("127.0.0.1", "localhost", "::1")
 
 log = logging.getLogger(__name__)
 
-Secrets = Callable[[str], str]
-"""The text of a secret, by its reference. Raises one of our errors."""
 Post = Callable[[str, bytes], int]
 """Posts JSON to an address and returns the status; raises OSError or ValueError."""
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A webhook answers; one that sends us elsewhere is none."""
-
-    def redirect_request(self, *args: Any, **named: Any) -> None:  # noqa: ARG002 -- its signature
-        """Follow nothing."""
-        return
 
 
 def post(address: str, body: bytes) -> int:
@@ -44,13 +35,9 @@ def post(address: str, body: bytes) -> int:
     parts = urlsplit(address)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _AT_HOME):
         raise ValueError("a webhook's address begins with https://")
-    request = urllib.request.Request(  # noqa: S310 -- checked above
-        address, data=body, headers={"Content-Type": "application/json"}, method="POST"
-    )
-    opener = urllib.request.build_opener(_NoRedirects)
-    with opener.open(request, timeout=SECONDS) as answer:
-        status: int = answer.status
-        return status
+    headers = {"Content-Type": "application/json"}
+    # The operator's own address, who may have a relay of his own in his own network.
+    return posting.post(address, body, headers, may_be_private=True, seconds=SECONDS)
 
 
 class Slack:
@@ -72,8 +59,8 @@ class Slack:
             return
         body = json.dumps(slack_message(work)).encode()
         try:
-            self._post(self._secrets(reference), body)
-        except urllib.error.HTTPError as exc:
-            log.warning("work %s: Slack answered %s", work.id, exc.code)
+            status = self._post(self._secrets(reference), body)
+            if status >= _NOT_OK:
+                log.warning("work %s: Slack answered %s", work.id, status)
         except (FalseworkError, OSError, ValueError) as exc:
             log.warning("work %s: Slack was not told: %s", work.id, type(exc).__name__)

@@ -40,6 +40,12 @@ def test_what_was_never_saved_is_not_there(documents):
     documents.remove("p", "k")
 
 
+@pytest.mark.parametrize("after", ["\U0010ffff" * 2, "ü" * 1000], ids=["behind all", "long"])
+def test_behind_what_no_key_can_be_there_is_nothing(documents, after):
+    documents.save("p", "k", FULL)
+    assert documents.list("p", after=after) == ()
+
+
 def test_the_ports_of_a_home_have_documents(ports):
     ports.documents.save("p", "k", FULL)
     assert ports.documents.load("p", "k") == Document("k", FULL, 1)

@@ -223,8 +223,10 @@ def test_a_list_follows_a_change_of_state(runs):
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "nonsense", "é", "bnVsbA==", "W10=", "WzEsMixudWxsLG51bGxd", "e30=", "\ud800"]
-)
+    "cursor",
+    ["", "nonsense", "é", "bnVsbA==", "W10=", "WzEsMixudWxsLG51bGxd", "e30=", "\ud800",
+     "WyI5IiwgIlx1ZDgwMCIsIG51bGwsIG51bGxd"],
+)  # fmt: skip
 def test_a_foreign_cursor_is_refused(runs, cursor):
     runs.save(a_run())
     with pytest.raises(InvalidRequest, match="cursor"):

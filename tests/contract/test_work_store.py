@@ -601,6 +601,13 @@ def test_nobody_misses_a_work_that_was_deposited_before_he_asked(opener, queue):
     assert withdraw(queue) is None
 
 
+def test_who_loses_every_work_that_he_finds_is_not_told_that_there_is_none(queue, monkeypatch):
+    deposit(queue, *[a_work(tags=["red"]) for _ in range(33)], a_work(tags=["blue"]))
+    monkeypatch.setattr(queue.works, "replace", lambda kept, work: False)
+    with pytest.raises(Unavailable, match="try again"):
+        withdraw(queue, {**ALL, "tags": "blue"})
+
+
 def test_updates_that_race_are_saved_one_after_another(queue):
     (work_id,) = deposit(queue, a_work())
     taken = withdraw(queue)

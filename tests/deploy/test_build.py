@@ -16,9 +16,9 @@ from tests.deploy.running import build_into, of_lambda
 
 ZIP_MIB = 9
 """It has 6.6: half of it compiled, a third pydantic's core. A cold start fetches all of it."""
-IMPORT_RATIO = 2.3
-"""``import app`` took 1.7 times as long as ``import boto3``, a little less than boto3 and a client of
-S3. What comes to more than this has begun to import something that it should not."""
+IMPORT_RATIO = 3.0
+"""``import app`` took 1.9 to 2.4 times as long as ``import boto3``: most of it are 274 models of
+pydantic. What comes to more has begun to import something that it should not."""
 FORBIDDEN = {
     "boto3", "botocore", "obstore", "rich", "asyncio", "sqlite3", "multiprocessing", "yaml",
     "unittest", "chalice.cli", "chalice.deploy", "chalice.local",
@@ -112,7 +112,7 @@ def test_the_zip_holds_what_lambda_needs_and_no_more(packaged):
     packages = {root for root in roots if not root.endswith(".dist-info")}
     assert packages == {
         "__pycache__", "annotated_types", "app", "aws_lambda_powertools", "chalice", "chalicelib",
-        "jmespath", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection",
+        "cronsim", "jmespath", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection",
     }  # fmt: skip
     parts = {name.split("/")[1] for name in names if name.startswith("chalicelib/")}
     assert not parts & set(NOT_IN_LAMBDA)
@@ -140,9 +140,9 @@ def test_importing_the_application_imports_nothing_that_it_does_not_need(unpacke
 
 
 def test_importing_the_application_is_quick(unpacked, lambda_python):
-    """The best of seven, by turns: a busy machine slows both, and never speeds one up."""
+    """Processor time, and the best of seven by turns: so a busy machine counts for little."""
     site = of_lambda(lambda_python, "-c", "import boto3; print(boto3.__path__[0])").stdout.strip()
-    clock = "import time; t = time.perf_counter(); {}; print(time.perf_counter() - t)"
+    clock = "import time; t = time.process_time(); {}; print(time.process_time() - t)"
     boto = f"import sys; sys.path.append({str(Path(site).parent)!r}); import boto3"
     taken = {"import app": [], boto: []}
     for _ in range(7):

@@ -1,8 +1,8 @@
 """``make deploy`` and ``make destroy``: both halves in order, again, and what is left.
 
-moto knows neither Batch's service-linked role nor SAM's macro, and deletes networks in the wrong
-order: so the foundation is told of a job queue and a VPC that are there, Chalice deploys the
-application, and the other way has a fake CloudFormation.
+moto knows neither Batch's service-linked role nor SAM's macro, deletes networks in the wrong order
+and tells a list of subnets wrongly: so the foundation is told of a job queue, a VPC and a file
+system that are there, Chalice deploys the application, and the other way has a fake's stacks.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ class Account:
         )  # fmt: skip
 
     def deploy(self):
-        ec2 = self.client("ec2")
-        (vpc,) = ec2.describe_vpcs()["Vpcs"]
-        subnets = [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"][:2]]
-        told = (QUEUE, f"VpcId={vpc['VpcId']}", f"SubnetIds={','.join(subnets)}")
+        (vpc,) = self.client("ec2").describe_vpcs()["Vpcs"]
+        efs = self.client("efs")
+        if not (there := efs.describe_file_systems()["FileSystems"]):
+            there = [efs.create_file_system()]
+        told = (QUEUE, f"VpcId={vpc['VpcId']}", f"FileSystemId={there[0]['FileSystemId']}")
         words = [word for each in told for word in ("--parameter", each)]
         done = self.run("deploy", "dev", "--via", "chalice", *words)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -152,14 +153,18 @@ class FakeCloudFormation:
     def create_stack(self, **asked: Any) -> None:
         self.asked.append(("create", asked))
         self.stack = {
+            "StackName": asked["StackName"],
             "StackStatus": "CREATE_COMPLETE",
             "Parameters": [
                 *asked["Parameters"],
-                {"ParameterKey": "Kept"},
-                {"ParameterKey": "Old"},
+                {"ParameterKey": "Kept", "ParameterValue": "1"},
+                {"ParameterKey": "Old", "ParameterValue": "1"},
             ],
             "Outputs": [{"OutputKey": "EndpointURL", "OutputValue": "https://api/"}],
         }
+
+    def get_template(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        return {"TemplateBody": {}}
 
     def update_stack(self, **asked: Any) -> None:
         if self.error:
@@ -207,18 +212,40 @@ def test_cloudformation_is_given_the_package_and_the_template_by_their_digests(
     )
 
 
-def test_a_stack_that_is_there_keeps_what_it_was_told_before():
+def test_a_stack_that_is_as_it_should_be_is_left_alone():
+    fake = FakeCloudFormation()
+    for _ in range(2):
+        told = stacks.apply(fake, "s", {"TemplateBody": "{}"}, {"Name": "n"})
+        assert told == {"EndpointURL": "https://api/"}
+    assert [verb for verb, _ in fake.asked] == ["create"]
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ({"TemplateBody": '{"a": 1}'}, "n"),
+        ({"TemplateBody": "{}"}, "m"),
+        ({"TemplateURL": "u"}, "n"),
+    ],
+    ids=["template", "parameter", "elsewhere"],
+)
+def test_a_stack_that_changes_keeps_what_it_was_told_before(template, name):
     fake = FakeCloudFormation()
     stacks.apply(fake, "s", {"TemplateBody": "{}"}, {"Name": "n"})
-    stacks.apply(fake, "s", {"TemplateBody": "{}"}, {"Name": "n"})
-    assert fake.asked[1][0] == "update"
-    assert fake.asked[1][1]["Parameters"][1:] == [
-        {"ParameterKey": "Kept", "UsePreviousValue": True}
+    stacks.apply(fake, "s", template, {"Name": name})
+    verb, asked = fake.asked[-1]
+    assert verb == "update"
+    assert asked["Parameters"] == [
+        {"ParameterKey": "Name", "ParameterValue": name},
+        {"ParameterKey": "Kept", "ParameterValue": "1"},
     ]
+
+
+def test_an_update_that_would_change_nothing_is_no_failure():
+    fake = FakeCloudFormation()
+    stacks.apply(fake, "s", {"TemplateURL": "u"}, {"Name": "n"})
     fake.error = "No updates are to be performed."
-    assert stacks.apply(fake, "s", {"TemplateBody": "{}"}, {"Name": "n"}) == {
-        "EndpointURL": "https://api/"
-    }
+    assert stacks.apply(fake, "s", {"TemplateURL": "u"}, {"Name": "n"})
 
 
 def test_a_stack_that_is_not_there_says_who_makes_it():

@@ -53,6 +53,27 @@ def test_each_change_by_rest_leaves_who_and_from_where(home):
     assert words("e1") == [("submit", who, "127.0.0.1"), ("cancel", who, "127.0.0.1")]
 
 
+def test_who_takes_the_id_of_a_deleted_run_learns_nothing_of_that(home):
+    gateway = Gateway()
+
+    def made_by(name):
+        wanted = tokens.Wanted(name, frozenset(Scope), frozenset({name}), timedelta(days=1))
+        token = tokens.create(wanted, home.ports).text
+        headers = {**JSON, "Authorization": f"Bearer {token}"}
+        demand = {**shell_demand("e1", "true"), "options": {"group": name}}
+        body = json.dumps(demand).encode()
+        assert gateway.request("POST", "/demand-executions", headers, body).status == 202
+        return json.loads(gateway.request("GET", "/runs/e1/audit?cursor=2", headers).body)
+
+    ours = made_by("lab")["entries"]
+    run = engine.handle(CancelRequested(run_id="e1", at=home.ports.clock()), home.ports)
+    home.ports.runs.save(run.model_copy(update={"settled_at": home.ports.clock()}))
+    home.ports.runs.delete("e1")
+    theirs = made_by("other")["entries"]
+    assert [each["who"].split()[0] for each in (*ours, *theirs)] == ["lab", "other"]
+    assert [each["what"] for each in entries("e1")] == ["submit", "cancel", "submit"]
+
+
 def test_an_event_that_comes_twice_is_entered_once(tmp_path):
     world = World(tmp_path)
     world.submit(shell_demand("e1", "true"))

@@ -102,7 +102,8 @@ def test_a_handler_takes_the_sample_though_nothing_in_it_is_known(world, handler
 
 
 def test_the_sweep_takes_its_sample(world):
-    nothing = {"runs": 0, "request_files": 0, "recounted": 0, "pushed_works": 0}
+    parts = ("runs", "request_files", "recounted", "pushed_works", "configs", "schedules")
+    nothing = dict.fromkeys(parts, 0)
     assert world.invoke("on_sweep", sample("scheduled")) == nothing
 
 

@@ -199,6 +199,11 @@ def test_what_is_no_document_is_refused(client, root, body, status):
             "demand_execution.execution_parameters.params.o",
         ),
         (
+            (*PARAMS, "i", "remote"),
+            "s3://falsework/runs/other/",
+            "demand_execution.execution_parameters.params.i",
+        ),
+        (
             ("demand_execution", "resource_requirements"),
             {"vcpus": 10**30},
             "demand_execution.resource_requirements.vcpus",

@@ -214,6 +214,35 @@ def test_submissions_of_a_minute_are_counted(site):
     assert 1 <= int(over.headers["Retry-After"]) <= 61
 
 
+@pytest.mark.parametrize(
+    ("kind", "request_"),
+    [
+        ("demand-execution", {k: v for k, v in copying_demand("e1").items() if k != "options"}),
+        ("data-sync", {"source_path": "s3://bkt/a/", "destination_path": "s3://bkt/b/"}),
+        ("batch-job", {"image": "busybox", "command": ["true"], "job_queue": "default"}),
+        ("batch-lambda", {"image": "busybox", "handler": "h.h", "payload": {}}),
+        ("lambda-function", {"function_name": "list_data_paths"}),
+        ("pipeline", {"stages": [{"name": "one", "kind": "value", "value": {"n": 1}}]}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_another_group_may_use_cannot_be_learned_by_trying(site, kind, request_):
+    site(lab=GroupRules(job_queues=("secret",), buckets=("secret",)))
+    stranger = Principal(name="s", scopes=frozenset(Scope), groups=frozenset({"other"}))
+    ports = owned_by(Caller(stranger, "x"), bootstrap.ports())
+    told = {
+        name: refusal(kind, {**request_, "options": {"group": name}}, ports)
+        for name in ("lab", "none")
+    }
+    assert told["lab"] == told["none"].replace("none", "lab")
+
+
+def refusal(kind, document, ports):
+    with pytest.raises(Forbidden) as caught:
+        kinds.start(kind, document, ports)
+    return f"{caught.value} {caught.value.field} {caught.value.mend}"
+
+
 def test_nobody_uses_up_the_quota_of_a_group_that_is_not_theirs(site):
     site(lab=GroupRules(quota=Quota(live_runs=1)))
     stranger = Principal(name="s", scopes=frozenset(Scope), groups=frozenset({"other"}))

@@ -384,6 +384,8 @@ def test_obsolete_runs_are_listed_and_deleted_but_not_those_in_use(home, ask):
         ("", 400),
         ("?state=ERROR", 400),
         ("?created_before=yesterday", 400),
+        ("?created_before=0001-01-01T00:00:00%2B14:00", 400),
+        ("?created_before=9999-12-31T23:59:59-14:00", 400),
         ("?created_before=2026-05-01T00:00:00", 400),
         ("?created_before=2026-05-01&state=RUNNING", 409),
     ],

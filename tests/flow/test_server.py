@@ -156,6 +156,22 @@ def test_a_page_in_a_browser_cannot_start_commands(port, headers, status):
     assert _ask(port, "POST", "/demand-executions", body, headers)[0] == status
 
 
+@pytest.mark.parametrize(
+    ("target", "site", "status"),
+    [
+        ("/buckets/audit/failed", "cross-site", 403),
+        ("/buckets/audit/failed", "same-site", 403),
+        ("/buckets/audit/failed", "same-origin", 200),
+        ("/buckets/audit/failed", "none", 200),
+        ("/docs", "cross-site", 200),
+    ],
+)
+def test_a_picture_on_a_page_cannot_ask_for_anything(port, target, site, status):
+    head = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: {site}\r\n"
+    answer = _raw(port, f"{head}Connection: close\r\n\r\n".encode())
+    assert int(answer.split()[1]) == status
+
+
 def test_ten_megabytes_are_refused_unread_and_the_client_gets_to_know(port):
     status, headers, document = _ask(port, "POST", "/demand-executions", b" " * 10_000_000)
     assert (status, headers["Connection"]) == (413, "close")
@@ -282,8 +298,9 @@ def test_where_tokens_are_needed_it_says_so_and_lets_nobody_in_without_one(tmp_p
         assert (entry["who"].startswith("alice ("), entry["source"]) == (True, "127.0.0.1")
 
 
-def test_on_loopback_a_request_that_a_proxy_passed_on_is_refused(port):
-    headers = {"X-Forwarded-For": "192.0.2.1"}
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "CF-Ray"])
+def test_on_loopback_a_request_that_a_proxy_passed_on_is_refused(port, name):
+    headers = {name: "192.0.2.1"}
     assert _ask(port, "GET", "/runs", headers=headers)[0] == 403
 
 

@@ -19,11 +19,12 @@ from chalicelib.core.worker_documents import Outcome, read_order
 from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.local.claims import LocalClaims
 from chalicelib.local.database import Database
-from chalicelib.local.dead_letters import NoDeadLetters
+from chalicelib.local.dead_letters import LocalDeadLetters
 from chalicelib.local.documents import LocalDocuments
 from chalicelib.local.facilities import LocalFacilities
 from chalicelib.local.folders import Folders, own_file_systems
 from chalicelib.local.home import Unpaced
+from chalicelib.local.notices import LocalNotices
 from chalicelib.local.object_store import LocalObjectStore
 from chalicelib.local.run_store import LocalRunStore
 from chalicelib.local.timers import LocalTimers
@@ -146,6 +147,7 @@ class World:
         self.runs = LocalRunStore(database)
         self.claims = LocalClaims(database)
         self.timers = LocalTimers(database)
+        self.notices = LocalNotices(database, lambda: self.now)
         self.objects = LocalObjectStore(root)
         self.facilities = LocalFacilities(file_systems, Folders(root, file_systems))
         self.batch = FakeBatch(self)
@@ -158,12 +160,13 @@ class World:
             facilities=self._counting(self.facilities),
             timers=self._counting(self.timers),
             pace=Unpaced(),
-            dead_letters=NoDeadLetters(),
+            dead_letters=LocalDeadLetters(self.notices),
             documents=self._counting(LocalDocuments(database, lambda: self.now)),
             site=site,
             clock=lambda: self.now,
             mint_uid=lambda: f"{'a' * 17}{'bcdefghijk'[next(self._uids) % 10]}22",
             pause=lambda _: None,
+            announcer=self._counting(self.notices),
         )
 
     def submit(self, document: object) -> Run:

@@ -110,3 +110,10 @@ def test_a_temporary_folder_is_on_a_file_system_that_is_needed_too():
         FS: "destination_path",
         other: "remote_to_local_config.custom_tmp_dir",
     }
+
+
+def test_no_temporary_place_is_in_the_bucket_of_other_runs_orders():
+    field = "temporary_request_payload_path"
+    with pytest.raises(InvalidRequest) as refused:
+        parse_file_request(SYNC, {**ENDS, field: "s3://falsework/runs/r1/"}, CLOUD)
+    assert (refused.value.field, refused.value.value) == (field, "s3://falsework/runs/r1/")

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.core.errors import Conflict, Forbidden, InvalidRequest, NotFound, StaleRun
+from chalicelib.core.errors import (
+    BeingDeleted,
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    StaleRun,
+)
 from chalicelib.core.principals import LOCAL, Caller, Principal, Scope
 from chalicelib.core.run import RunState
 from chalicelib.owned import owned_by
@@ -72,6 +79,37 @@ def test_a_foreign_run_cannot_be_changed_deleted_or_made(ports, runs_of):
         runs.save(a_run("r2", group="lab"))
     runs.delete("r1")
     assert ports.runs.load("r1") == run
+
+
+class HalfDeleted:
+    """A store whose only run somebody has begun to delete."""
+
+    def __init__(self):
+        self.deleted = []
+
+    def load(self, run_id):
+        raise BeingDeleted(f"run {run_id!r} is being deleted", group="lab")
+
+    def delete(self, run_id):
+        self.deleted.append(run_id)
+
+
+@pytest.mark.parametrize(
+    ("principal", "error", "deleted"),
+    [
+        (LOCAL, BeingDeleted, ["r1"]),
+        (a_principal("lab"), BeingDeleted, ["r1"]),
+        (a_principal("other"), NotFound, []),
+    ],
+    ids=["everybody's", "of its group", "a stranger"],
+)
+def test_a_half_deleted_run_can_be_ended_by_its_group(ports, principal, error, deleted):
+    store = HalfDeleted()
+    runs = owned_by(Caller(principal, "here"), ports._replace(runs=store)).runs
+    with pytest.raises(error):
+        runs.load("r1")
+    runs.delete("r1")
+    assert store.deleted == deleted
 
 
 def test_ones_own_run_can_be_deleted(ports, runs_of):

@@ -61,7 +61,7 @@ DIGESTS = {
     "batch-lambda": "fa723c5abb738306",
     "batch-executor": "482c6cc873d0080a",
     "lambda-function": "af2b3326589bf056",
-    "work": "ec92cf04996ffa63",
+    "work": "da3d4fdbf8f442bc",
 }
 
 

@@ -11,8 +11,8 @@ from chalicelib.core.errors import Misconfigured, Refused
 from chalicelib.core.plans.plan import CleanUpPolicy, DefineJobs, JobAction, WorkCall
 from chalicelib.core.plans.work_runs import request_work_run
 from chalicelib.core.site import Site
-from chalicelib.core.work.leases import leased, reported
-from chalicelib.core.work.model import Work
+from chalicelib.core.work.leases import Ending, leased, reported
+from chalicelib.core.work.model import Work, WorkStatus
 from chalicelib.core.work.slack_messages import SHOWN_CHARACTERS, slack_message, wants_message
 from chalicelib.local.home import _check_pushing
 from chalicelib.local.secrets import read_secret
@@ -98,13 +98,27 @@ def test_a_client_cannot_set_the_end_of_a_lease():
     assert work.deadline == 11.0
 
 
-def test_a_report_of_another_lease_changes_nothing():
-    action = requested(a_work()).plan.stage("take").action
+def taken(**told):
+    """A work as its run has taken it, and the lease."""
+    action = requested(a_work(**told)).plan.stage("take").action
     assert isinstance(action, WorkCall)
-    work = leased(a_work(), action.lease)
+    work = leased(a_work(**told), action.lease)
     assert work is not None
-    other = action.lease.model_copy(update={"start": action.lease.start + 1})
+    return work, action.lease
+
+
+def test_a_report_of_another_lease_changes_nothing():
+    work, lease = taken()
+    other = lease.model_copy(update={"start": lease.start + 1})
     assert reported(work, other, None) is None  # type: ignore[arg-type]
+
+
+def test_a_success_without_results_shows_no_error_of_an_earlier_attempt():
+    work, lease = taken(results={"error": "ImportError"}, products=["s3://b/kept"])
+    done = reported(work, lease, Ending(status=WorkStatus.SUCCESS, stop=2.0))
+    assert done is not None
+    assert (done.status, done.results) == ("success", None)
+    assert done.products == ("s3://b/kept",)
 
 
 def told(slack, **more):

@@ -82,6 +82,35 @@ def test_a_run_that_begins_again_keeps_its_place_and_is_a_submission():
     assert isinstance(admit(again, entry(generation=3), quota, AT), Over)
 
 
+@pytest.mark.parametrize(
+    ("fields", "over"),
+    [
+        ({"vcpus": 4}, None),
+        ({"vcpus": 9}, "vcpus"),
+        ({"vcpus": 4, "gpus": 2}, "gpus"),
+        ({"vcpus": 1}, None),
+    ],
+    ids=str,
+)
+def test_who_deletes_a_run_and_takes_its_id_again_gets_its_place_and_no_more(fields, over):
+    quota = Quota(live_runs=2, vcpus=12, gpus=1)
+    held = tally_of(entry("a", uid="1", vcpus=4), entry("b", vcpus=4), quota=quota)
+    decided = admit(held, entry("a", uid="2", **fields), quota, AT)
+    assert getattr(decided, "quota", None) == over
+
+
+def test_another_run_under_the_same_id_is_a_submission_more():
+    quota = Quota(submissions_per_minute=1, live_runs=1)
+    held = tally_of(entry(uid="1"), quota=quota)
+    assert admit(held, entry(uid="2"), quota, AT).quota == "submissions_per_minute"
+
+
+def test_who_takes_the_id_of_a_deleted_child_needs_a_place_for_a_run():
+    quota = Quota(live_runs=1, vcpus=9)
+    held = tally_of(entry("parent"), entry("a", is_child=True), quota=quota)
+    assert admit(held, entry("a", uid="2"), quota, AT).quota == "live_runs"
+
+
 def test_a_run_that_another_one_started_counts_with_its_processors_only():
     quota = Quota(live_runs=1, submissions_per_minute=1, vcpus=2)
     held = admit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -102,6 +103,34 @@ def test_a_function_that_cannot_be_called_says_why(name, error, tmp_path):
     finally:
         sys.path[:] = [each for each in sys.path if each != str(tmp_path)]
     assert json.loads(answer.read_text())["error"].startswith(error)
+
+
+ODD = """
+import os
+def names(): return {"name": os.fsdecode(b"\\xff")}
+def files(): return {}, [os.fsdecode(b"\\xff")]
+def fails(): raise ValueError("name " + os.fsdecode(b"\\xff"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("names", "half a surrogate pair"),
+        ("files", "half a surrogate pair"),
+        ("fails", r"ValueError: name \udcff"),
+    ],
+)
+def test_a_name_that_is_no_text_makes_the_work_fail_in_words(
+    world, tmp_path, monkeypatch, name, error
+):
+    (tmp_path / "odd_names.py").write_text(ODD)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert world.work("work", an_order(function=f"odd_names.{name}")) == 1
+    ending = ending_of(world)
+    assert ending.status == "failure"
+    assert ending.results is not None
+    assert error in ending.results["error"]
 
 
 def test_a_function_that_takes_its_process_with_it_fails(tmp_path):
@@ -249,3 +278,13 @@ def test_an_attempt_is_executed_once_even_by_the_same_job(world, tmp_path):
     assert (tmp_path / "times").read_text() == "x\n"
     assert "executed once" in (world.outcome.error or "")
     assert ending_of(world).status == "success"
+
+
+def test_a_file_whose_name_is_no_text_fails_the_work_by_name(world, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / os.fsdecode(b"odd-\xff")).write_text("x")
+    assert world.work("work", an_order(command=["true"], products=[f"{tmp_path}/out"])) == 1
+    ending = ending_of(world)
+    assert ending.status == "failure"
+    assert ending.results is not None
+    assert "odd-" in ending.results["error"]

@@ -2,9 +2,8 @@
 
 ::
 
-    a change that the plan wants told ──▶ due ──Announce──▶ handed on ──Announced──▶ ``announced``
-                                           │
-                                           └─ the run goes on in another generation ──▶ ``left_over``
+    a change that the plan wants told ─▶ due ──Announce──▶ handed on ──Announced──▶ ``announced``
+                                          └── the run goes on in another generation: ``left_over``
 
 Every change has a key that no other change of the run has, ``<generation>:<state>`` or
 ``<generation>:<stage>:<attempt>:<status>``. Within a generation states never go back, so what has

@@ -7,13 +7,12 @@ request is still to be looked up.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from pydantic import JsonValue
 
-from chalicelib.core.documents import shortened
+from chalicelib.core.documents import at_field, shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.pipelines.model import (
     KIND,
@@ -22,17 +21,16 @@ from chalicelib.core.pipelines.model import (
     Hook,
     Pipeline,
     RunStage,
-    ValueStage,
 )
-from chalicelib.core.run_values import is_reference
+from chalicelib.core.pipelines.references import (
+    check_reference,
+    found_in,
+    references_of,
+    stages_in,
+)
 
 DEEPEST: Final = 5
 """Pipelines in pipelines: each level is a run that waits for another."""
-_PATH: Final = re.compile(
-    r"\$\.(?P<root>[A-Za-z_]+)(?:\.(?P<name>[A-Za-z0-9_-]+)|\['(?P<quoted>[^']+)'\])?"
-)
-_ROOTS: Final = ("input", "stages", "run")
-_OF_ITEMS: Final = ("item", "index")
 
 
 def check_pipeline(pipeline: Pipeline, kinds: Collection[str]) -> None:
@@ -42,10 +40,11 @@ def check_pipeline(pipeline: Pipeline, kinds: Collection[str]) -> None:
         where = f"stages.{place}"
         _check_kind(stage, where, kinds)
         _check_when(pipeline, stage, where, before[stage.name])
-        for field, text, extra in _texts(stage):
-            _check_reference(text, f"{where}.{field}", before[stage.name], extra)
-    for field, text in _found(pipeline.output, "output"):
-        _check_reference(text, field, {stage.name for stage in pipeline.stages}, ())
+        with at_field(where):
+            for field, text, extra in references_of(stage):
+                check_reference(text, field, before[stage.name], extra)
+    for field, text in found_in(pipeline.output, "output"):
+        check_reference(text, field, {stage.name for stage in pipeline.stages}, ())
     _check_choices(pipeline)
     check_depth(pipeline.to_wire())
 
@@ -72,11 +71,6 @@ def afters(pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
         found[stage.name] = last if stage.after is None else stage.after
         last = (stage.name,)
     return found
-
-
-def has_references(tree: JsonValue) -> bool:
-    """Tell whether anything in it is still to be looked up."""
-    return next(_found(tree, ""), None) is not None
 
 
 def _befores(pipeline: Pipeline) -> dict[str, set[str]]:
@@ -159,9 +153,9 @@ def _check_when(pipeline: Pipeline, stage: AnyStage, where: str, before: set[str
 def _check_choices(pipeline: Pipeline) -> None:
     """A choice that decides nothing is a mistake in a name, most likely."""
     named = {stage.when.choice for stage in pipeline.stages if stage.when is not None}
-    texts = [text for stage in pipeline.stages for _, text, _ in _texts(stage)]
-    texts += [text for _, text in _found(pipeline.output, "output")]
-    seen = {m["quoted"] or m["name"] for text in texts for m in _PATH.finditer(text)}
+    texts = [text for stage in pipeline.stages for _, text, _ in references_of(stage)]
+    texts += [text for _, text in found_in(pipeline.output, "output")]
+    seen = {name for text in texts for name in stages_in(text)}
     for place, stage in enumerate(pipeline.stages):
         if isinstance(stage, ChoiceStage) and stage.name not in named | seen:
             raise InvalidRequest(
@@ -169,72 +163,4 @@ def _check_choices(pipeline: Pipeline) -> None:
                 field=f"stages.{place}.name",
                 value=stage.name,
                 mend='give some stage "when": {"choice": …, "branch": …}, or leave the choice out',
-            )
-
-
-def _texts(stage: AnyStage) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Yield every reference of the stage: its field, its text, and what it may see besides."""
-    match stage:
-        case ChoiceStage():
-            for place, case in enumerate(stage.cases):
-                for field, text in _found(dict(case.when), f"cases.{place}.when"):
-                    yield field, text, ()
-        case ValueStage():
-            for field, text in _found(stage.value, "value"):
-                yield field, text, ()
-        case RunStage():
-            yield from _texts_of_runs(stage)
-
-
-def _texts_of_runs(stage: RunStage) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    if stage.for_each is not None:
-        if not is_reference(stage.for_each):
-            raise InvalidRequest(
-                "for_each is a reference to a list",
-                field="for_each",
-                value=stage.for_each,
-                mend="write $.input.… or $.stages.NAME.result…",
-            )
-        yield "for_each", stage.for_each, ()
-    items = _OF_ITEMS if stage.for_each is not None else ()
-    own = (f"{stage.name}.augment_input",) if stage.status.augment_input else ()
-    for name in ("defaults", "request"):
-        for field, text in _found(getattr(stage, name), name):
-            yield field, text, (*items, *own)
-    for name in type(stage.status).model_fields:
-        hook = getattr(stage.status, name)
-        for field, text in _found(hook.request if hook else None, f"status.{name}.request"):
-            is_late = name in {"post_run", "completed"}
-            extra = ("error",) if name == "failed" else (stage.name,) if is_late else ()
-            yield field, text, (*own, *extra)
-
-
-def _found(tree: JsonValue, field: str) -> Iterator[tuple[str, str]]:
-    match tree:
-        case str() if is_reference(tree):
-            yield field, tree
-        case Mapping():
-            for name, value in tree.items():
-                yield from _found(value, f"{field}.{name}")
-        case list() | tuple():
-            for place, value in enumerate(tree):
-                yield from _found(value, f"{field}.{place}")
-
-
-def _check_reference(text: str, field: str, before: set[str], extra: tuple[str, ...]) -> None:
-    for match in _PATH.finditer(text):
-        root, name = match["root"], match["quoted"] or match["name"]
-        if root == "stages" and name not in {*before, *extra}:
-            raise InvalidRequest(
-                f"{name!s:.100} is no stage that is done before this one",
-                field=field,
-                value=shortened(text),
-                mend=f"name one of {', '.join(sorted(before)) or 'none'}, or put it into after",
-            )
-        if root not in (*_ROOTS, *extra):
-            raise InvalidRequest(
-                f"there is no $.{root}",
-                field=field,
-                value=shortened(text),
-                mend="refer to $.input, $.stages.NAME.result or $.run; $.item within a for_each",
             )

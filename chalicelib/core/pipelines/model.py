@@ -18,11 +18,11 @@ from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_v
 from chalicelib.core.documents import at_field, parse_document, shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.noun import Noun
-from chalicelib.core.plans.run_actions import MOST_AT_ONCE, Case
+from chalicelib.core.plans.run_actions import MOST_AT_ONCE, PIPELINE, Case
 from chalicelib.core.run_values import is_reference
 from chalicelib.core.states.choices import check_rule
 
-KIND: Final = "pipeline"
+KIND: Final = PIPELINE
 MOST_STAGES: Final = 100
 """Each is written at every save of the run."""
 NAME_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chalicelib.core.kind_submissions import KindSubmission
 from chalicelib.core.options import check_options
 from chalicelib.core.pipelines.checks import afters
@@ -15,12 +13,20 @@ from chalicelib.core.pipelines.model import (
     RunStage,
     ValueStage,
 )
-from chalicelib.core.plans.combinators import Chain, Hooks, only_if, parallel, single, with_status
+from chalicelib.core.plans.combinators import (
+    Chain,
+    Hooks,
+    for_each,
+    only_if,
+    parallel,
+    single,
+    with_defaults,
+    with_status,
+)
 from chalicelib.core.plans.functions import kind_plan
 from chalicelib.core.plans.plan import Plan, StagePlan
 from chalicelib.core.plans.run_actions import Choose, MakeValue, RunsAction
 from chalicelib.core.site import Site
-from chalicelib.core.states.merging import merged
 
 OUTPUT = "output"
 
@@ -65,25 +71,15 @@ def _chain(stage: AnyStage) -> Chain:
 
 
 def _task(stage: RunStage) -> StagePlan:
-    return StagePlan(
-        name=stage.name,
-        timeout_seconds=stage.timeout_seconds,
-        action=RunsAction(
-            kind=stage.kind,
-            **_document(stage),
-            for_each=stage.for_each,
-            at_once=stage.at_once,
-            may_fail=stage.may_fail,
-            keeps_results=stage.keep_results,
-        ),
+    action = RunsAction(
+        kind=stage.kind,
+        request=stage.request,
+        may_fail=stage.may_fail,
+        keeps_results=stage.keep_results,
     )
-
-
-def _document(stage: RunStage) -> dict[str, Any]:
-    """What is given here is merged here; the rest when it is known."""
-    if isinstance(stage.request, str):
-        return {"request": stage.request, "defaults": stage.defaults}
-    return {"request": merged(stage.defaults, stage.request)}
+    task = StagePlan(name=stage.name, action=action, timeout_seconds=stage.timeout_seconds)
+    task = with_defaults(task, stage.defaults)
+    return task if stage.for_each is None else for_each(task, stage.for_each, stage.at_once)
 
 
 def _hooks(stage: RunStage) -> Hooks:

@@ -17,6 +17,7 @@ from chalicelib.core.demand.batch_create import RETRY_STRATEGY
 from chalicelib.core.demand.overrides import check_room
 from chalicelib.core.kind_submissions import KindSubmission
 from chalicelib.core.options import check_options
+from chalicelib.core.plans.combinators import sequence
 from chalicelib.core.plans.function_actions import TellJob
 from chalicelib.core.plans.functions import kind_plan
 from chalicelib.core.plans.operations import deregister, register, submit
@@ -72,15 +73,12 @@ def _stages(
 ) -> tuple[StagePlan, ...]:
     job = _job(submission, request, definition, arn, site)
     seconds = submission.options.stage_timeout(SUBMIT)
-    tell = StagePlan(name=TELL, action=TellJob(stage=SUBMIT), after=(SUBMIT,))
+    tell = StagePlan(name=TELL, action=TellJob(stage=SUBMIT))
+    work = sequence(submit(SUBMIT, job, timeout_seconds=seconds), tell)
     if arn is not None:
-        return (submit(SUBMIT, job, timeout_seconds=seconds), tell)
-    return (
-        register(DEFINE, {KEY: definition}),
-        submit(SUBMIT, job, (DEFINE,), timeout_seconds=seconds),
-        tell,
-        deregister(DEREGISTER, (KEY,), (SUBMIT,)),
-    )
+        return work.all()
+    end = deregister(DEREGISTER, (KEY,), (SUBMIT,))
+    return sequence(register(DEFINE, {KEY: definition}), work, end).all()
 
 
 def _job(

@@ -5,6 +5,9 @@
     sequence(a, b)          a ─▶ b
     parallel(a, b)          both begin together; what comes next comes after both
     choice(c, {x: a, y: b}) one of them; the stages of the others are left out
+    for_each(a, "$.input")  a for each item
+    with_defaults(a, {…})   a, and what its request does not say
+    enclose(n, […], "$.x")  a pipeline that sees nothing but what is at $.x
     with_status(a, hooks)   started ─▶ pre_run ─▶ a ─▶ post_run ─▶ completed, or failed
 
 A chain knows where it begins, for what is put before it, and where it ends, for what comes next.
@@ -13,11 +16,14 @@ Stages that close a run belong to no chain; they are collected beside it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+from pydantic import JsonValue
 
 from chalicelib.core.plans.plan import StagePlan
-from chalicelib.core.plans.run_actions import Chosen
+from chalicelib.core.plans.run_actions import MOST_AT_ONCE, PIPELINE, Chosen, RunsAction
+from chalicelib.core.states.merging import merged
 
 
 class Chain(NamedTuple):
@@ -97,8 +103,35 @@ def only_if(stage: str, branch: str, part: StagePlan | Chain) -> Chain:
     chain = _chain(part)
     when = Chosen(stage=stage, branch=branch)
     return chain._replace(
-        stages=tuple(each.model_copy(update={"when": when}) for each in chain.stages)
+        # What waits for a choice of its own within the part is left out with that choice.
+        stages=tuple(
+            each if each.when is not None else each.model_copy(update={"when": when})
+            for each in chain.stages
+        )
     )
+
+
+def for_each(task: StagePlan, items: str, at_once: int = MOST_AT_ONCE) -> StagePlan:
+    """Return the stage, its run started for each of the items that the reference finds."""
+    return _changed(task, for_each=items, at_once=at_once)
+
+
+def with_defaults(task: StagePlan, defaults: Mapping[str, JsonValue]) -> StagePlan:
+    """Return the stage, the defaults merged under the request of its runs (3.1)."""
+    action = task.action
+    assert isinstance(action, RunsAction)  # noqa: S101 -- nothing else has a request
+    if isinstance(action.request, str):
+        return _changed(task, defaults=merged(defaults, action.defaults))
+    return _changed(task, request=merged(defaults, action.request))
+
+
+def enclose(name: str, stages: Sequence[JsonValue], input_path: str) -> StagePlan:
+    """Return a stage that runs these, as a document has them, on what is at the path (3.2).
+
+    They see nothing but that; their output is the stage's result.
+    """
+    request: dict[str, JsonValue] = {"input": input_path, "stages": list(stages)}
+    return StagePlan(name=name, action=RunsAction(kind=PIPELINE, request=request))
 
 
 class Hooks(NamedTuple):
@@ -121,6 +154,12 @@ def with_status(task: StagePlan, hooks: Hooks) -> Chain:
         return chain
     told = {"is_closing": True, "closes_on": "error", "closes_for": task.name, "after": ()}
     return chain._replace(closing=(*chain.closing, hooks.failed.model_copy(update=told)))
+
+
+def _changed(task: StagePlan, **changes: Any) -> StagePlan:
+    action = task.action
+    assert isinstance(action, RunsAction)  # noqa: S101 -- nothing else starts runs
+    return task.model_copy(update={"action": action.model_copy(update=changes)})
 
 
 def _chain(part: StagePlan | Chain) -> Chain:

@@ -16,6 +16,7 @@ from typing import Final
 
 from chalicelib.core.demand.batch_args import CreateDefinitionAndPrepareArgsRequest
 from chalicelib.core.demand.scaffolding import Scaffolding
+from chalicelib.core.plans.combinators import sequence
 from chalicelib.core.plans.demand_orders import clean_up_order, stage_in_order, stage_out_order
 from chalicelib.core.plans.plan import (
     Action,
@@ -59,27 +60,17 @@ def plan_demand(
     """
     home = f"s3://{site.scratch_bucket}/runs/{submission.run_id}/{uid}/"
     builder = _Demand(submission, scaffolding, site, home)
-    actions = (
-        builder.scaffold(),
-        builder.define_jobs(),
-        builder.stage_in(has_file_systems=has_file_systems),
-        builder.execute(),
-        builder.stage_out(),
-        builder.clean_up(),
+    chain = sequence(
+        builder.stage("scaffold", builder.scaffold()),
+        builder.stage("define-jobs", builder.define_jobs()),
+        builder.stage("stage-in", builder.stage_in(has_file_systems=has_file_systems)),
+        builder.stage("execute", builder.execute()),
+        builder.stage("stage-out", builder.stage_out()),
+        builder.stage("clean-up", builder.clean_up(), after=("stage-out",)),
     )
     options = submission.options
     return Plan(
-        stages=tuple(
-            StagePlan(
-                name=name,
-                action=action,
-                after=STAGES[:number][-1:],
-                is_closing=name in CLOSING,
-                timeout_seconds=options.stage_timeout(name),
-                has_files=name in WITH_FILES,
-            )
-            for number, (name, action) in enumerate(zip(STAGES, actions, strict=True))
-        ),
+        stages=chain.all(),
         request=submission.document(),
         request_digest=submission.digest(),
         clean_up=options.cleanup or CleanUpPolicy.ON_SUCCESS,
@@ -105,6 +96,16 @@ class _Demand:
         self._site = site
         self._home = home
         self._orders = f"{home}orders.json"
+
+    def stage(self, name: str, action: Action, after: tuple[str, ...] = ()) -> StagePlan:
+        return StagePlan(
+            name=name,
+            action=action,
+            after=after,
+            is_closing=name in CLOSING,
+            timeout_seconds=self._options.stage_timeout(name),
+            has_files=name in WITH_FILES,
+        )
 
     def scaffold(self) -> Action:
         made, batches = self._scaffolding, f"{self._home}batches/"

@@ -13,7 +13,9 @@ from typing import Final, NamedTuple
 from pydantic import JsonValue
 
 from chalicelib.core.options import Options, check_options
+from chalicelib.core.plans.combinators import sequence
 from chalicelib.core.plans.plan import (
+    Action,
     DefineJobs,
     JobAction,
     JobDefinition,
@@ -28,6 +30,7 @@ from chalicelib.core.site import Site
 SMALL: Final = ({"type": "MEMORY", "value": "1024"}, {"type": "VCPU", "value": "1"})
 """Section 4.3 of the Step Functions constructs' specification."""
 ORDERS: Final = "orders"
+DEFINE: Final = "define-jobs"
 
 
 class OneJob(NamedTuple):
@@ -51,24 +54,19 @@ def home_of(run_id: str, uid: str, site: Site) -> str:
 
 def plan_one_job(job: OneJob, site: Site) -> Plan:
     """Return the plan. Raises InvalidRequest for options that do not fit it."""
-    names = (ORDERS, "define-jobs", job.stage)
-    check_options(job.options, names, ())
+    check_options(job.options, (ORDERS, DEFINE, job.stage), ())
     order = _order_uri(job.home)
-    actions = (
-        PutDocuments(documents={order: job.order}, result={"order": order}),
-        DefineJobs(definitions={"worker": job.definition}),
-        job.action,
+    actions: dict[str, Action] = {
+        ORDERS: PutDocuments(documents={order: job.order}, result={"order": order}),
+        DEFINE: DefineJobs(definitions={"worker": job.definition}),
+        job.stage: job.action,
+    }
+    stages = (
+        StagePlan(name=name, action=each, timeout_seconds=job.options.stage_timeout(name))
+        for name, each in actions.items()
     )
     return Plan(
-        stages=tuple(
-            StagePlan(
-                name=name,
-                action=each,
-                after=names[:number][-1:],
-                timeout_seconds=job.options.stage_timeout(name),
-            )
-            for number, (name, each) in enumerate(zip(names, actions, strict=True))
-        ),
+        stages=sequence(*stages).all(),
         request=job.request,
         request_digest=job.digest,
         results_prefix=f"{job.home}outcomes/",

@@ -16,6 +16,8 @@ from pydantic import Field, JsonValue
 
 from chalicelib.core.noun import Noun
 
+PIPELINE: Final = "pipeline"
+"""The kind of run whose document has stages."""
 MOST_CHILDREN: Final = 1_000
 """Runs of one stage: their results are looked at together, in seconds of a Lambda."""
 MOST_AT_ONCE: Final = 40

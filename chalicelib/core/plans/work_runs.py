@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Final
 
 from chalicelib.core.events import RunRequested
+from chalicelib.core.plans.combinators import sequence
 from chalicelib.core.plans.plan import (
     CleanUpPolicy,
     DefineJobs,
@@ -81,18 +82,16 @@ def _plan(work: Work, lease: Lease, place: WorkSite, site: Site) -> Plan:
     take = StagePlan(name="take", action=WorkCall(step="take", lease=lease))
     define = StagePlan(
         name="define-jobs",
-        after=("take",),
         action=DefineJobs(definitions={"work": _definition(place, site)}),
     )
     run = StagePlan(
         name="work",
-        after=("define-jobs",),
         action=_job(lease, place, site),
         timeout_seconds=work.timeout + ENDING_SECONDS,
     )
     report = StagePlan(name="report", action=WorkCall(step="report", lease=lease), is_closing=True)
     return Plan(
-        stages=(take, define, run, report),
+        stages=sequence(take, define, run, report).all(),
         request={**request, "pipeline": work.pipeline, "site": work.site, "user": work.user},
         request_digest=digest,
         retry_policy=RetryPolicy.STAGE,

@@ -11,6 +11,7 @@ A list holds references as well, which States itself does not allow: a list of s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -22,27 +23,34 @@ from chalicelib.core.states.intrinsics import Scope, evaluate
 from chalicelib.core.states.paths import is_reference
 
 SUFFIX: Final = ".$"
+_RESERVED: Final = re.compile(r"[\\'{}]")
+"""What needs a backslash in a text of an intrinsic function (its page of the developer guide)."""
 Refers = Callable[[object], bool]
 """Tells which texts are references."""
 
 
-def parameters(tree: JsonValue) -> JsonValue:
+def parameters(tree: JsonValue, refers: Refers = is_reference) -> JsonValue:
     """Return the tree with every reference under a key that says so; applied twice: the same."""
     if isinstance(tree, list):
-        return [parameters(each) for each in tree]
+        return [parameters(each, refers) for each in tree]
     if not isinstance(tree, Mapping):
         return tree
     found: dict[str, JsonValue] = {}
     for name, value in tree.items():
         if name.endswith(SUFFIX):
             found[name] = value
-        elif is_reference(value):
+        elif refers(value):
             found[f"{name}{SUFFIX}"] = value
-        elif isinstance(value, list) and any(map(is_reference, value)):
-            found[f"{name}{SUFFIX}"] = _array(name, value)
+        elif isinstance(value, list) and _lists_references(value, refers):
+            found[f"{name}{SUFFIX}"] = _array(name, value, refers)
         else:
-            found[name] = parameters(value)
+            found[name] = parameters(value, refers)
     return found
+
+
+def escaped(text: str) -> str:
+    """Return the text as it stands between the quotes of an argument."""
+    return _RESERVED.sub(r"\\\g<0>", text)
 
 
 def resolved(tree: JsonValue, scope: Scope, refers: Refers = is_reference) -> JsonValue:
@@ -82,17 +90,25 @@ def _members(tree: Mapping[str, JsonValue], scope: Scope, refers: Refers) -> Jso
     return found
 
 
-def _array(name: str, values: list[JsonValue]) -> str:
-    return f"States.Array({', '.join(_argument(name, each) for each in values)})"
+def _lists_references(values: list[JsonValue], refers: Refers) -> bool:
+    return any(
+        refers(each) or (isinstance(each, list) and _lists_references(each, refers))
+        for each in values
+    )
 
 
-def _argument(name: str, value: JsonValue) -> str:
+def _array(name: str, values: list[JsonValue], refers: Refers) -> str:
+    return f"States.Array({', '.join(_argument(name, each, refers) for each in values)})"
+
+
+def _argument(name: str, value: JsonValue, refers: Refers) -> str:
     match value:
-        case str() if is_reference(value):
+        case str() if refers(value):
             return value
         case str():
-            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-            return f"'{escaped}'"
+            return f"'{escaped(value)}'"
+        case list():
+            return _array(name, value, refers)
         case None:
             return "null"
         case bool():

@@ -13,8 +13,9 @@
 several keys or operators                       all of them
 ==============================================  ================================================
 
-Nothing here runs what a caller wrote: there is no ``$where`` and no ``$function``. A regular
-expression is read by Python, so those that could take for ever are refused.
+Nothing here runs what a caller wrote: there is no ``$where`` and no ``$function``, not even inside
+a value, where they would be names and mean nothing. A regular expression is read by Python, so
+those that could take for ever are refused.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def _field(path: Path, value: object, where: str) -> Condition:
     if "" in path:
         raise _bad("a field has an empty name", where, ".".join(path), "name the field")
     if not isinstance(value, Mapping) or not any(name.startswith("$") for name in value):
-        return Among(path, (value,))
+        return _is_equal(path, value, where)
     conditions = []
     for name, operand in value.items():
         operator = _OPERATORS.get(name)
@@ -93,14 +94,28 @@ def _field(path: Path, value: object, where: str) -> Condition:
     return conditions[0] if len(conditions) == 1 else Every(tuple(conditions))
 
 
-def _is_equal(path: Path, operand: object, where: str) -> Condition:  # noqa: ARG001
+def _is_equal(path: Path, operand: object, where: str) -> Condition:
+    _check_literal(operand, where)
     return Among(path, (operand,))
 
 
 def _is_among(path: Path, operand: object, where: str) -> Condition:
     if not isinstance(operand, list):
         raise _bad("this takes a list of values", where, operand, "give a list")
+    _check_literal(operand, where)
     return Among(path, tuple(operand))
+
+
+def _check_literal(value: object, where: str) -> None:
+    match value:
+        case Mapping():
+            for name, each in value.items():
+                if name.startswith("$"):
+                    raise _unknown(name, where)
+                _check_literal(each, f"{where}.{name}")
+        case list():
+            for each in value:
+                _check_literal(each, where)
 
 
 def _exists(path: Path, operand: object, where: str) -> Condition:

@@ -61,6 +61,7 @@ class Ending(Noun):
 
     status: WorkStatus
     results: dict[str, Any] | None = None
+    """All that the work has now, what it had before included; None: nothing, or too much."""
     products: tuple[str, ...] | None = None
     plots: tuple[str, ...] | None = None
     start: float | None = None
@@ -124,13 +125,14 @@ def reported(work: Work, lease: Lease, ending: Ending) -> Work | None:
     """Return the work as the attempt left it; None where it is not this lease's any more."""
     if not holds(work, lease):
         return None
-    told = {
+    files = {
         name: getattr(ending, name)
-        for name in ("status", "results", "products", "plots", "stop")
-        if name in ("status", "stop") or getattr(ending, name) is not None
+        for name in ("products", "plots")
+        if getattr(ending, name) is not None
     }
     start = lease.start if ending.start is None else ending.start
-    return work.model_copy(update={**told, "start": start})
+    told = {"status": ending.status, "results": ending.results, "stop": ending.stop}
+    return work.model_copy(update={**files, **told, "start": start})
 
 
 def failed(message: str, stop: float) -> Ending:

@@ -69,7 +69,8 @@ def responses(schema_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         found[_name(status)] = _response(status, problem, _HEADERS.get(status, ()))
         if status not in {401, 409, 422, 503}:
             both = {**error, **problem} if status in _BEFORE_THE_ROUTE else error
-            found[f"Flowserv{_name(status)}"] = _response(status, both, ())
+            headers = _HEADERS.get(status, ())
+            found[f"Flowserv{_name(status)}"] = _response(status, both, headers)
     return found
 
 

@@ -50,3 +50,16 @@ ENDED_WORKS: Final[list[dict[str, Any]]] = [
 ]
 FILTER: Final[dict[str, Any]] = {"pipeline": "greeting", "priority": {"$gte": 3}}
 VIEW: Final[dict[str, Any]] = {"query": FILTER, "limit": 10}
+CONFIG: Final[dict[str, Any]] = {
+    "version": "2",
+    "name": "greeting",
+    "defaults": {"user": "demo", "site": "local"},
+    "pipeline": {
+        "steps": [
+            {"name": "greet", "stage": 1, "work": {"command": ["echo", "hello"]}},
+            {"name": "part", "stage": 2, "work": {"command": ["echo", "bye"]}},
+        ]
+    },
+}
+RETRY: Final[dict[str, Any]] = {"id": "0123456789abcdef01230000", "name": "greeting"}
+SCHEDULE: Final[dict[str, Any]] = {"crontab": "0 6 * * *", "lives": 3, "config": CONFIG}

@@ -30,3 +30,5 @@ class Problem(Shape):
     detail: str
     errors: tuple[Culprit, ...] = ()
     """Left out where no part of the request is to blame."""
+    message: str = ""
+    """The detail again, for clients of schedules, who look for it there; else left out."""

@@ -83,6 +83,25 @@ class Findings(Shape):
     findings: tuple[str, ...]
 
 
+class DeadLetter(Shape):
+    """A message that nobody could take in, or a notice that could not be delivered."""
+
+    id: str
+    origin: str
+    """The queue that it would be sent back to."""
+    about: str
+    """Who or what it was for."""
+    reason: str
+    tries: int
+    since: AwareDatetime
+
+
+class DeadLetters(Shape):
+    """Some of them, the oldest first. On AWS they are in queues, which show none: 422."""
+
+    dead_letters: tuple[DeadLetter, ...]
+
+
 class SentBack(Shape):
     """What became of the dead letters."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.aws import run_lists
 from chalicelib.aws.table import TRIES
-from chalicelib.core.errors import Conflict, NotFound, StaleRun, TooLarge, Unavailable
+from chalicelib.core.errors import BeingDeleted, NotFound, StaleRun, TooLarge, Unavailable
 from chalicelib.core.plans.plan import Plan
 from chalicelib.core.run import HistoryEntry, JobState, RunState, Stage, StageStatus
 from chalicelib.ports import Claim
@@ -368,8 +368,9 @@ def test_a_deletion_that_broke_off_is_ended_by_the_next(opener, number):
     runs = opener.open().runs
     if number > 1:  # it is marked: nobody sees it, loads it or makes it anew
         assert runs.list().runs == ()
-        with pytest.raises(Conflict, match="being deleted"):
+        with pytest.raises(BeingDeleted, match="being deleted") as caught:
             runs.load("r1")
+        assert caught.value.group == "default"
         with pytest.raises(StaleRun):
             runs.save(a_run())
     runs.delete("r1")

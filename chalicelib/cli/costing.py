@@ -1,0 +1,61 @@
+"""What runs cost, as text: the verb ``cost``, and the range that a dry run shows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any, Final
+
+from chalicelib.cli.complaints import Exit
+from chalicelib.cli.connection import connect, run_path
+from chalicelib.cli.places import settings_of
+from chalicelib.cli.showing import columns, printable
+
+_HEADINGS: Final = ["WHAT", "VCPU-H", "GIB-H", "GPU-H", "COST"]
+_HOUR: Final = 3600
+
+
+def cost(arguments: argparse.Namespace) -> Exit:
+    """``cost RUN``: what it has cost so far, by stage, and how much of it was in vain."""
+    told = connect(settings_of(arguments)).get(run_path(arguments.run, "/cost"))
+    print(json.dumps(told, indent=2) if arguments.json else cost_text(told))
+    return Exit.SUCCESS
+
+
+def cost_text(told: dict[str, Any]) -> str:
+    """Return the cost as a table, and below it what it leaves out."""
+    rows = [
+        *(_row(printable(name), used) for name, used in told["stages"].items()),
+        ["bytes", "", "", "", amount(told["moved"]["amount"], told["currency"])],
+        ["all", *_row("", told["used"])[1:4], amount(told["amount"], told["currency"])],
+        _row("of it retries", told["wasted"]["retries"]),
+        _row("of it interruptions", told["wasted"]["interruptions"]),
+    ]
+    so_far = [] if told["is_final"] else ["", "so far: the run is not done"]
+    left_out = [f"not counted: {printable(each)}" for each in told["not_counted"]]
+    prices = f"prices: {printable(told['prices'])}"
+    return "\n".join([columns([_HEADINGS, *rows]), *so_far, *left_out, prices])
+
+
+def range_text(price: dict[str, Any]) -> str:
+    """Return a dry run's price range as a sentence."""
+    kind = printable(price["execution_type"])
+    if not price["runs"]:
+        return (
+            f"price: nobody knows; none of the group's last {price['looked_at']} successful runs"
+            f" is of the type {kind}"
+        )
+    low, middle, high = (
+        amount(price[name], price["currency"]) for name in ("lowest", "median", "highest")
+    )
+    return f"price: {low} to {high}, mostly {middle}; {price['runs']} runs of the type {kind}"
+
+
+def amount(value: float, currency: str) -> str:
+    """Return an amount with as many decimals as small ones need."""
+    return f"{value:.4f} {currency}" if value < 1 else f"{value:.2f} {currency}"
+
+
+def _row(name: str, used: dict[str, float]) -> list[str]:
+    hours = (used[each] / _HOUR for each in ("vcpu_seconds", "memory_gib_seconds", "gpu_seconds"))
+    return [name, *(f"{each:.3f}" for each in hours), f"{used['amount']:.4f}"]

@@ -1,0 +1,305 @@
+"""The check-up of a deployment, on moto: whole, and with one thing broken at a time."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from chalicelib.aws.checkup import check_up
+from chalicelib.aws.checkup.deployment import Deployment
+from chalicelib.aws.checkup.functions import BY_QUEUE, BY_RULE, FUNCTIONS, REPORTS
+from chalicelib.aws.checkup.policies import ENGINE, MORE
+from chalicelib.aws.clients import Clients
+from chalicelib.core.findings import Finding, Verdict, skew
+from infra import policies
+from tests.clouds.foundation import table_properties
+from tests.contract.aws_places import ACCOUNT, REGION, make_queue
+
+NAME = "falsework-dev"
+IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{NAME}-worker:latest"
+SECRET = "hunter2"
+
+
+class Account:
+    """A deployment as ``make deploy`` leaves it, made by hand where moto cannot."""
+
+    def __init__(self) -> None:
+        self.clients = Clients(REGION)
+        self.mappings: dict[str, str] = {}
+        self._make_table()
+        self._make_queues()
+        make_queue(f"{NAME}-spot")
+        for handler in FUNCTIONS:
+            self._make_function(handler)
+        for handler in BY_RULE:
+            self._make_rule(handler)
+        for queue, handler in (("submissions", "on_submission"), ("wake", "on_wake")):
+            self._make_mapping(queue, handler)
+        ecr = self.get("ecr")
+        ecr.create_repository(repositoryName=f"{NAME}-worker")
+        manifest = json.dumps({"schemaVersion": 2, "config": {"digest": "sha256:0"}, "layers": []})
+        ecr.put_image(repositoryName=f"{NAME}-worker", imageManifest=manifest, imageTag="latest")
+
+    def get(self, service: str) -> Any:
+        return self.clients.get(service)
+
+    def check(self) -> dict[str, Finding]:
+        found = check_up(Deployment(NAME, self.clients, lambda: datetime.now(UTC)))
+        return {each.about: each for each in found}
+
+    def faults(self) -> set[str]:
+        return {about for about, each in self.check().items() if each.verdict is Verdict.FAULT}
+
+    def _make_table(self) -> None:
+        known = {
+            "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes",
+            "LocalSecondaryIndexes", "BillingMode", "DeletionProtectionEnabled",
+        }  # fmt: skip
+        told = {key: value for key, value in table_properties().items() if key in known}
+        dynamodb, table = self.get("dynamodb"), {"TableName": NAME}
+        dynamodb.create_table(**table, **told)
+        dynamodb.update_time_to_live(
+            **table, TimeToLiveSpecification={"AttributeName": "expires_at", "Enabled": True}
+        )
+        dynamodb.update_continuous_backups(
+            **table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+        )
+
+    def _make_queues(self) -> None:
+        for queue in ("dead-letters", "event-failures"):
+            self.get("sqs").create_queue(QueueName=f"{NAME}-{queue}")
+        letters = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{NAME}-dead-letters"
+        policy = json.dumps({"deadLetterTargetArn": letters, "maxReceiveCount": 5})
+        for queue, seconds in (("submissions", 360), ("wake", 90)):
+            self.get("sqs").create_queue(
+                QueueName=f"{NAME}-{queue}",
+                Attributes={"VisibilityTimeout": str(seconds), "RedrivePolicy": policy},
+            )
+
+    def _make_function(self, handler: str) -> None:
+        name = f"{NAME}-{handler}" if handler else NAME
+        iam = self.get("iam")
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        policy = policies.policy(handler or "api_handler", "dev")
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(policy))
+        told = {
+            "FALSEWORK_TABLE": NAME,
+            "FALSEWORK_WORKER_IMAGE": IMAGE,
+            "FALSEWORK_DEFAULT_JOB_QUEUE": f"{NAME}-spot",
+            "SOME_PASSWORD": SECRET,
+            **({REPORTS: "true"} if handler in BY_QUEUE else {}),
+        }
+        self.get("lambda").create_function(
+            FunctionName=name,
+            Role=role,
+            Runtime="python3.13",
+            Handler=f"app.{handler or 'app'}",
+            Code={"ZipFile": _zip()},
+            Timeout=300 if handler == "on_submission" else 60,
+            Environment={"Variables": told},
+        )
+
+    def _make_rule(self, handler: str) -> None:
+        events = self.get("events")
+        arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{NAME}-{handler}"
+        events.put_rule(Name=f"{NAME}-{handler}-rule", ScheduleExpression="rate(1 minute)")
+        events.put_targets(Rule=f"{NAME}-{handler}-rule", Targets=[{"Id": "1", "Arn": arn}])
+
+    def _make_mapping(self, queue: str, handler: str) -> None:
+        made = self.get("lambda").create_event_source_mapping(
+            EventSourceArn=f"arn:aws:sqs:{REGION}:{ACCOUNT}:{NAME}-{queue}",
+            FunctionName=f"{NAME}-{handler}",
+            FunctionResponseTypes=["ReportBatchItemFailures"],
+        )
+        self.mappings[handler] = made["UUID"]
+
+
+def _zip() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("app.py", "")
+    return content.getvalue()
+
+
+@pytest.fixture
+def account():
+    told = {"batch": {"use_docker": False}, "lambda": {"use_docker": False}}
+    with mock_aws(config=told):
+        account = Account()
+        yield account
+        account.clients.close()
+        boto3.DEFAULT_SESSION = None
+
+
+def test_nothing_must_be_mended_of_a_whole_deployment(account):
+    found = account.check()
+    assert {about for about, each in found.items() if each.verdict is Verdict.FAULT} == set()
+    fine = {about for about, each in found.items() if each.verdict is Verdict.OK}
+    assert {
+        "table", "index by_group", "index by_work_turn", "expiry", "recovery",
+        "queue submissions", "queue wake: visibility", "queue dead-letters",
+        "function falsework-dev", "mapping of on_wake", "mapping of on_submission: failures",
+        "rule of on_sweep", "policy of falsework-dev-on_sweep", "worker image",
+        "job queue falsework-dev-spot",
+    } <= fine  # fmt: skip
+
+
+def test_no_finding_holds_what_the_functions_are_told(account):
+    assert SECRET not in str(list(account.check().values()))
+
+
+def _break_table(account: Account) -> None:
+    dynamodb = account.get("dynamodb")
+    dynamodb.update_table(TableName=NAME, DeletionProtectionEnabled=False)
+    dynamodb.delete_table(TableName=NAME)
+
+
+def _drop_index(account: Account) -> None:
+    change = [{"Delete": {"IndexName": "by_check_time"}}]
+    account.get("dynamodb").update_table(TableName=NAME, GlobalSecondaryIndexUpdates=change)
+
+
+def _stop_expiry(account: Account) -> None:
+    told = {"AttributeName": "expires_at", "Enabled": False}
+    account.get("dynamodb").update_time_to_live(TableName=NAME, TimeToLiveSpecification=told)
+
+
+def _stop_recovery(account: Account) -> None:
+    told = {"PointInTimeRecoveryEnabled": False}
+    account.get("dynamodb").update_continuous_backups(
+        TableName=NAME, PointInTimeRecoverySpecification=told
+    )
+
+
+def _hide_briefly(account: Account) -> None:
+    _set_queue(account, {"VisibilityTimeout": "30"})
+
+
+def _lose_letters(account: Account) -> None:
+    _set_queue(account, {"RedrivePolicy": ""})
+
+
+def _set_queue(account: Account, told: dict[str, str]) -> None:
+    sqs = account.get("sqs")
+    url = sqs.get_queue_url(QueueName=f"{NAME}-submissions")["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=told)
+
+
+def _drop_flag(account: Account) -> None:
+    uuid = account.mappings["on_submission"]
+    client = account.get("lambda")
+    client.delete_event_source_mapping(UUID=uuid)
+    client.create_event_source_mapping(
+        EventSourceArn=f"arn:aws:sqs:{REGION}:{ACCOUNT}:{NAME}-submissions",
+        FunctionName=f"{NAME}-on_submission",
+    )
+
+
+def _stop_mapping(account: Account) -> None:
+    uuid = account.mappings["on_wake"]
+    account.get("lambda").delete_event_source_mapping(UUID=uuid)
+
+
+def _disable_rule(account: Account) -> None:
+    account.get("events").disable_rule(Name=f"{NAME}-on_sweep-rule")
+
+
+def _drop_function(account: Account) -> None:
+    account.get("lambda").delete_function(FunctionName=f"{NAME}-on_cleanup_time")
+
+
+def _tell_another_table(account: Account) -> None:
+    account.get("lambda").update_function_configuration(
+        FunctionName=f"{NAME}-on_job_change",
+        Environment={"Variables": {"FALSEWORK_TABLE": "another"}},
+    )
+
+
+def _narrow_policy(account: Account) -> None:
+    document = policies.policy("on_sweep", "dev")
+    for statement in document["Statement"]:
+        statement["Action"] = [a for a in statement["Action"] if a != "batch:SubmitJob"]
+    account.get("iam").put_role_policy(
+        RoleName=f"{NAME}-on_sweep", PolicyName="own", PolicyDocument=json.dumps(document)
+    )
+
+
+def _drop_image(account: Account) -> None:
+    named = [{"imageTag": "latest"}]
+    account.get("ecr").batch_delete_image(repositoryName=f"{NAME}-worker", imageIds=named)
+
+
+def _disable_queue(account: Account) -> None:
+    account.get("batch").update_job_queue(jobQueue=f"{NAME}-spot", state="DISABLED")
+
+
+BROKEN = {
+    "no-table": (_break_table, {"table"}),
+    "no-index": (_drop_index, {"index by_check_time"}),
+    "nothing-expires": (_stop_expiry, {"expiry"}),
+    "no-recovery": (_stop_recovery, {"recovery"}),
+    "visible-too-soon": (_hide_briefly, {"queue submissions: visibility"}),
+    "no-dead-letters": (_lose_letters, {"queue submissions"}),
+    "no-flag": (_drop_flag, {"mapping of on_submission: failures"}),
+    "no-mapping": (_stop_mapping, {"mapping of on_wake"}),
+    "rule-off": (_disable_rule, {"rule of on_sweep"}),
+    "no-function": (_drop_function, {"function falsework-dev-on_cleanup_time"}),
+    "another-table": (_tell_another_table, {"function falsework-dev-on_job_change"}),
+    "narrow-policy": (_narrow_policy, {"policy of falsework-dev-on_sweep"}),
+    "no-image": (_drop_image, {"worker image"}),
+    "queue-off": (_disable_queue, {"job queue falsework-dev-spot"}),
+}
+
+
+@pytest.mark.parametrize(("break_it", "faults"), BROKEN.values(), ids=BROKEN)
+def test_what_is_broken_is_found_and_nothing_else(account, break_it, faults):
+    break_it(account)
+    assert account.faults() == faults
+    assert all(each.mend for each in account.check().values() if each.about in faults)
+
+
+def test_letters_in_the_last_queue_are_a_warning(account):
+    sqs = account.get("sqs")
+    url = sqs.get_queue_url(QueueName=f"{NAME}-dead-letters")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    found = account.check()["queue dead-letters"]
+    assert (found.verdict, found.says) == (Verdict.WARNING, "1 messages are in it")
+
+
+def test_what_aws_refuses_to_tell_is_said_and_the_rest_is_looked_at(account):
+    client = account.get("sqs")
+    from botocore.exceptions import ClientError
+
+    def denied(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": SECRET}}, "GetQueueUrl")
+
+    client.meta.events.register("before-parameter-build.sqs.GetQueueUrl", denied)
+    found = account.check()
+    assert found["queues"].verdict is Verdict.UNKNOWN
+    assert "AccessDenied" in found["queues"].says
+    assert SECRET not in found["queues"].says
+    assert found["rule of on_sweep"].verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("seconds", "verdict"),
+    [(0, Verdict.OK), (59, Verdict.OK), (61, Verdict.WARNING), (301, Verdict.FAULT)],
+    ids=["same", "a-little", "more", "signatures-refused"],
+)
+def test_clocks_that_differ_are_noticed(seconds, verdict):
+    now = datetime(2026, 5, 1, 12, tzinfo=UTC) + timedelta(seconds=seconds)
+    assert skew("Fri, 01 May 2026 12:00:00 GMT", now).verdict is verdict
+
+
+@pytest.mark.parametrize("handler", FUNCTIONS, ids=[each or "api" for each in FUNCTIONS])
+def test_what_is_looked_for_is_what_the_policies_grant(handler):
+    document = policies.policy(handler or "api_handler", "dev")
+    granted = {action for each in document["Statement"] for action in each["Action"]}
+    assert {*ENGINE, *MORE.get(handler, ())} <= granted

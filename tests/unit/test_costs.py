@@ -1,0 +1,198 @@
+"""What runs cost: seconds of what their jobs asked for, at the site's prices."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.core.costs import GIB, brief, cost_of
+from chalicelib.core.plans.plan import JobAction
+from chalicelib.core.prices import MachinePrices, Prices
+from chalicelib.core.run import JobState, JobStatus, Run, RunState, Stage, StageStatus
+from tests.unit import runs
+
+PLAIN = Prices(
+    as_of="a test",
+    queues={
+        "*": MachinePrices(vcpu_hour=3600, memory_gib_hour=0, gpu_hour=0),
+        "*spot*": MachinePrices(vcpu_hour=360, memory_gib_hour=0, gpu_hour=0, is_spot=True),
+    },
+    efs_written_gib=2,
+    efs_read_gib=1,
+    s3_thousand_puts=1000,
+    s3_thousand_gets=100,
+)
+"""A vCPU costs one a second, on Spot a tenth of it."""
+NEEDS = ({"type": "VCPU", "value": "2"}, {"type": "MEMORY", "value": "512"})
+
+
+def a_job(serial: int, *, stage: str = "execute", seconds: float = 10, **told: Any) -> JobState:
+    started_at = runs.at(100 * serial)
+    given: dict[str, Any] = {
+        "stage": stage,
+        "serial": serial,
+        "attempt": 1,
+        "name": f"n{serial}",
+        "queue": "default",
+        "submit_started_at": runs.at(100 * serial - 5),
+        "job_id": f"j{serial}",
+        "status": JobStatus.SUCCEEDED,
+        "started_at": started_at,
+        "stopped_at": started_at + timedelta(seconds=seconds),
+        **told,
+    }
+    return JobState.model_validate(given)
+
+
+def a_run(*jobs: JobState, **told: Any) -> Run:
+    plan = runs.a_plan()
+    stages = tuple(
+        stage.model_copy(update={"action": _with_needs(stage.action)})
+        if isinstance(stage.action, JobAction)
+        else stage
+        for stage in plan.stages
+    )
+    states = [
+        Stage(stage_name=stage.name, status=StageStatus.COMPLETE, attempts=1) for stage in stages
+    ]
+    given = {
+        "id": "r1",
+        "uid": runs.UID,
+        "kind": "demand-execution",
+        "state": RunState.SUCCESS,
+        "created_at": runs.START,
+        "settled_at": runs.at(1000),
+        "serial": len(jobs),
+        "stages": tuple(states),
+        "jobs": jobs,
+        "plan": plan.model_copy(update={"stages": stages}),
+        **told,
+    }
+    return Run.model_validate(given)
+
+
+def _with_needs(action: JobAction) -> JobAction:
+    preparation = runs.worker("again").model_copy(
+        update={"resource_requirements": ({"type": "VCPU", "value": "1"},)}
+    )
+    return action.model_copy(update={"resource_requirements": NEEDS, "preparation": preparation})
+
+
+def cost(run: Run, prices: Prices = PLAIN, seconds: float = 5000):
+    return cost_of(run, prices, runs.at(seconds))
+
+
+FAILED = {"status": JobStatus.FAILED, "exit_code": 1}
+RECLAIMED = {"status": JobStatus.FAILED, "reason": "Host EC2 (instance i-1) terminated."}
+
+
+def test_a_job_costs_what_it_asked_for_as_long_as_it_ran():
+    told = cost(a_run(a_job(1)))
+    assert told.used.vcpu_seconds == 20
+    assert told.used.memory_gib_seconds == 5
+    assert told.amount == 20
+    assert told.stages == {"execute": told.used}
+    assert told.is_final
+    assert brief(told) == {"amount": 20, "currency": "USD", "is_final": True}
+
+
+@pytest.mark.parametrize(
+    ("queue", "amount"),
+    [
+        pytest.param("default", 20, id="any-other-queue"),
+        pytest.param("falsework-dev-spot", 2, id="by-its-name"),
+        pytest.param(
+            "arn:aws:batch:us-east-1:000000000000:job-queue/falsework-dev-spot", 2, id="by-its-arn"
+        ),
+    ],
+)
+def test_each_queue_has_its_machines_prices(queue, amount):
+    assert cost(a_run(a_job(1, queue=queue))).amount == amount
+
+
+def test_machines_of_an_unknown_queue_cost_nothing():
+    prices = Prices(queues={"mine": MachinePrices()})
+    told = cost(a_run(a_job(1)), prices)
+    assert (told.amount, told.used.vcpu_seconds) == (0, 20)
+
+
+@pytest.mark.parametrize(
+    ("job", "retries", "interruptions"),
+    [
+        pytest.param(a_job(1), 0, 0, id="it-worked"),
+        pytest.param(a_job(1, **FAILED), 20, 0, id="the-command-failed"),
+        pytest.param(a_job(1, **RECLAIMED), 0, 20, id="Spot-took-it"),
+        pytest.param(a_job(1, is_preparation=True), 10, 0, id="clearing-the-ground"),
+        pytest.param(a_job(1, is_own=False), 20, 0, id="a-second-job-of-the-name"),
+    ],
+)
+def test_what_was_in_vain_is_told_apart_and_is_part_of_the_whole(job, retries, interruptions):
+    told = cost(a_run(job, a_job(2)))
+    assert told.wasted.retries.amount == retries
+    assert told.wasted.interruptions.amount == interruptions
+    assert told.amount == 20 + (10 if job.is_preparation else 20)
+
+
+def test_what_a_user_cancelled_was_not_wasted():
+    stopped = a_job(1, status=JobStatus.FAILED, reason="canceled by the user", exit_code=137)
+    from chalicelib.core.commands import StopReason
+
+    stopped = stopped.model_copy(update={"reason": str(StopReason.CANCELED)})
+    run = a_run(stopped)
+    stages = tuple(
+        stage.model_copy(update={"status": StageStatus.CANCELED})
+        if stage.stage_name == "execute"
+        else stage
+        for stage in run.stages
+    )
+    told = cost(run.model_copy(update={"stages": stages, "state": RunState.CANCELED}))
+    assert (told.amount, told.wasted.retries.amount) == (20, 0)
+
+
+def test_a_job_that_runs_is_charged_until_now():
+    running = a_job(1, status=JobStatus.RUNNING, stopped_at=None)
+    told = cost(a_run(running, settled_at=None), seconds=130)
+    assert (told.amount, told.is_final) == (60, False)
+
+
+def test_bytes_are_counted_where_a_stage_tells_of_them():
+    run = a_run()
+    staged = {"params": {"a": {"files": 9, "copied_files": 2, "copied_bytes": 3 * GIB}}}
+    stages = tuple(
+        stage.model_copy(update={"result": staged}) if stage.stage_name == "stage-in" else stage
+        for stage in run.stages
+    )
+    outputs = {"out": {"uri": "s3://b/k", "manifest": "m", "files": 4, "bytes": 5 * GIB}}
+    told = cost(run.model_copy(update={"stages": stages, "outputs": outputs})).moved
+    assert told.efs_written_bytes == 3 * GIB
+    assert told.efs_read_bytes == 5 * GIB
+    assert told.amount == 3 * 2 + 5 * 1 + 4 * 1 + 2 * 0.1
+
+
+def test_what_a_run_cannot_know_is_named_and_not_guessed():
+    array = a_job(2, stage="stage-in", children=40)
+    told = cost(a_run(array, serial=5))
+    assert told.amount == 0
+    assert told.not_counted == (
+        "stage-in: the 40 children of array n2, whose times the run does not know",
+        "4 submissions that the run no longer lists, or that never became jobs",
+    )
+
+
+def test_a_job_that_names_no_resources_is_said_to_be_missing():
+    run = a_run(a_job(1, stage="stage-in"))
+    bare = runs.a_plan()
+    assert cost(run.model_copy(update={"plan": bare})).not_counted == (
+        "stage-in: its job names no resources",
+    )
+
+
+def test_the_default_prices_are_those_of_a_machine_taken_apart():
+    machine = Prices().of_queue("anything")
+    assert 4 * machine.vcpu_hour + 16 * machine.memory_gib_hour == pytest.approx(0.192)
+    assert 4 * machine.vcpu_hour + 8 * machine.memory_gib_hour == pytest.approx(0.17)
+    spot = Prices().of_queue("falsework-dev-spot")
+    assert spot.is_spot
+    assert spot.vcpu_hour < machine.vcpu_hour
