@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from chalicelib import engine, quotas
 from chalicelib.announcing import with_notices
+from chalicelib.children import check_on_its_own
 from chalicelib.core.allowances import Use, check_allowed
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from chalicelib.core.events import ResumeRequested, RollbackRequested, RunRequested
@@ -44,6 +45,7 @@ def begin_again(event: ResumeRequested | RollbackRequested, ports: Ports) -> Run
     """
     before = ports.runs.load(event.run_id)
     if before.is_terminal and event.generation in {None, before.generation}:
+        check_on_its_own(before, ports)
         quotas.admit_again(before, ports)
     try:
         return engine.handle(event, ports)

@@ -34,6 +34,8 @@ class Progress(Noun):
     """Started, or about to be, and not seen to have settled."""
     failed: StatesFailure | None = None
     """What the first one that failed ended of."""
+    is_closed: bool = False
+    """Whoever still means to start one, for he has an older state of the run, must not."""
     opened_at: AwareDatetime | None = None
     """When somebody last set out to start those in ``open`` that are not there."""
     version: int = Field(default=0, exclude=True)

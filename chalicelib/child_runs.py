@@ -5,7 +5,7 @@
     stage's attempt ──▶ progress: {next, open, failed}, a document of its own
                           │ 1. those in ``open`` are looked at, each by its id
                           │ 2. an index enters ``open``, the document is saved, the run is started
-                          └ 3. nothing open, nothing to come: ChildrenEnded
+                          └ 3. nothing open, nothing to come: closed and saved, ChildrenEnded
 
 A run's id follows from the attempt and the index, and starting it again finds it again: who dies
 between 2's two steps has started nothing twice and forgotten nothing. Several may tend at once;
@@ -58,15 +58,18 @@ def tend(command: TendRuns, run: Run, ports: Ports) -> list[ChildrenEnded]:
 def _tend(family: Family, items: list[JsonValue] | None) -> list[ChildrenEnded]:
     before = load(family, 1 if items is None else len(items))
     progress = _looked_at(family, before)
-    if family.command.is_over or progress.failed is not None:
+    if _is_given_up(family, progress):
         progress = _cancel(family, progress)
-    else:
+    elif not progress.is_closed:
         progress = _start_more(family, progress, items)
+    is_done = not progress.open and (
+        progress.next == progress.count or _is_given_up(family, progress)
+    )
+    if is_done:
+        progress = progress.model_copy(update={"is_closed": True})
     if progress != before:
         progress = save(family, progress)
-    if progress.open or (progress.next < progress.count and not _is_given_up(family, progress)):
-        return []
-    return [_outcome(family, progress, items)]
+    return [_outcome(family, progress, items)] if is_done else []
 
 
 def _looked_at(family: Family, progress: Progress) -> Progress:

@@ -1,7 +1,8 @@
 """The runs that a run has started, for whoever asks: all of them, and those it waits for.
 
 They stand nowhere in the run. An attempt's document (``child_progress``) says how many there are,
-and the ids follow from it. One that was deleted since, or not started yet, has no state.
+and the ids follow from it. One that was deleted since, or not started yet, has no state. Nobody
+else may take them from the run while it lasts.
 """
 
 from __future__ import annotations
@@ -60,6 +61,24 @@ def waited_for(run: Run, ports: Ports) -> dict[str, tuple[str, ...]]:
                 still_open = _progress(document).open
                 found[stage.stage_name] = tuple(child_id(run, key, each) for each in still_open)
     return found
+
+
+def check_on_its_own(run: Run, ports: Ports) -> None:
+    """Raise Conflict for a run that another one waits for, and whose result that will read.
+
+    Deleted it would be started again, and begun again it would have no result for a while.
+    """
+    if run.plan.parent is None:
+        return
+    try:
+        parent = ports.runs.load(run.plan.parent)
+    except (NotFound, Conflict):  # it is gone, or about to go
+        return
+    if parent.settled_at is None:
+        raise Conflict(
+            f"run {run.id} belongs to run {parent.id}, which has not settled: wait for that, or "
+            "cancel it"
+        )
 
 
 def _places(run: Run, ports: Ports, after: str, index: int) -> Iterator[tuple[str, int]]:

@@ -19,6 +19,8 @@ VARIABLES: Final[Mapping[str, str]] = {
     "FALSEWORK_SUBMISSIONS_QUEUE_URL": "SubmissionsQueueUrl",
     "FALSEWORK_WAKE_QUEUE_URL": "WakeQueueUrl",
     "FALSEWORK_DEAD_LETTER_QUEUE_URL": "DeadLetterQueueUrl",
+    "FALSEWORK_NOTICES_QUEUE_URL": "NoticesQueueUrl",
+    "FALSEWORK_NOTICE_DEAD_LETTER_QUEUE_URL": "NoticeDeadLetterQueueUrl",
     "FALSEWORK_DEFAULT_JOB_QUEUE": "DefaultJobQueue",
     "FALSEWORK_FAIR_SHARE_QUEUES": "FairShareQueues",
     "FALSEWORK_JOB_LOG_GROUP": "JobLogGroup",

@@ -1,8 +1,8 @@
 """What each function may do: the table that ``.chalice/policy-<stage>-<function>.json`` are from.
 
-Every function drives the engine, and the engine performs what is owed whoever woke it: so each has
-``ENGINE``, and beside it what its own event needs. Region and account are ``*`` in the files, as
-nobody knows them before a deployment; ``pinned`` puts them in (``infra.build`` does).
+All functions but ``on_notice`` drive the engine, and the engine performs what is owed whoever woke
+it: so each has ``ENGINE``, and beside it what its own event needs. Region and account are ``*`` in
+the files: nobody knows them before a deployment; ``pinned`` puts them in (``infra.build`` does).
 
 ``python -m infra.policies`` writes the files anew; a test tells when they are old.
 """
@@ -116,6 +116,7 @@ ENGINE: Final = (
         why="an execution may name any repository of the account",
     ),
     _sending("WakeLater", "wake"),
+    _sending("AnnounceRuns", "notices"),
 )
 INTAKE: Final = (
     Grant(
@@ -182,7 +183,12 @@ API: Final = (
     _objects("ReadDeadLetters", "scratch", "GetObject", below=["dead-letters/"]),
     _objects("ShowAndRemoveFiles", "data", "GetObject", "DeleteObject", below=[""]),
     _listing("ListFiles", "data"),
-    Grant("TakeDeadLetters", "sqs", ("ReceiveMessage", "DeleteMessage"), ("{name}-dead-letters",)),
+    Grant(
+        "TakeDeadLetters",
+        "sqs",
+        ("ReceiveMessage", "DeleteMessage"),
+        ("{name}-dead-letters", "{name}-notice-dead-letters"),
+    ),
     _sending("SendBack", "submissions"),
     Grant(
         "ReadKeys",
@@ -201,6 +207,38 @@ SWEEP: Final = (
     _table("FindWhatIsDue", "Query", indexes=["by_check_time", "by_work_state"]),
 )
 
+TELLING: Final = (
+    _consuming("notices"),
+    Grant("PutNoticesOff", "sqs", ("ChangeMessageVisibility",), ("{name}-notices",)),
+    _sending("RefuseNotices", "notice-dead-letters"),
+    _objects("PutLongOnesAside", "scratch", "PutObject", below=["dead-letters/"]),
+    Grant(
+        "SendMail",
+        "ses",
+        ("SendEmail",),
+        ("identity/*",),
+        why="the sender is the site's to name, and in the sandbox receivers are identities too",
+    ),
+    Grant("TellTopics", "sns", ("Publish",), ("{name}-*",)),
+    Grant(
+        "TellEncryptedTopics",
+        "kms",
+        ("GenerateDataKey", "Decrypt"),
+        ("key/*",),
+        {"StringLike": {"kms:ViaService": "sns.*.amazonaws.com"}},
+        why="the foundation's topics are encrypted with its key, whose id nobody knows before",
+    ),
+    Grant("PutEvents", "events", ("PutEvents",), ("event-bus/default", "event-bus/{name}-*")),
+    Grant(
+        "ReadSigningSecrets",
+        "secretsmanager",
+        ("GetSecretValue",),
+        ("secret:{prefix}/{stage}/*",),
+        why="what webhooks are signed with is the site's to name",
+    ),
+)
+"""The one function that drives no engine: it only delivers."""
+
 FUNCTIONS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "api_handler": (*ENGINE, *INTAKE, *API),
     "on_object_created": (*ENGINE, *INTAKE, *REQUESTS, *EVENTS),
@@ -209,6 +247,7 @@ FUNCTIONS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "on_wake": (*ENGINE, _consuming("wake"), *REFUSING),
     "on_sweep": (*ENGINE, *INTAKE, *SWEEP, *REQUESTS),
     "on_cleanup_time": (*ENGINE, *INTAKE, *EVENTS),
+    "on_notice": TELLING,
 }
 
 

@@ -19,6 +19,7 @@ from chalicelib.cli import (
     copying,
     costing,
     data_paths,
+    exporting,
     doctoring,
     redriving,
     resuming,
@@ -98,6 +99,8 @@ def _add_submitting(verbs: Any) -> None:
     _add_runner(validate)
     summary = "try a request against Spot losses, duplicates and outages; nothing is submitted"
     simulating.add_simulate(_verb(verbs, "simulate", simulating.simulate, summary, has_url=False))
+    summary = "write a pipeline, or a request, as a state machine of AWS Step Functions"
+    exporting.add_export(_verb(verbs, "export", exporting.export, summary, has_url=False))
 
 
 def _add_asking(verbs: Any) -> None:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final
 
 from chalicelib.core.configs.expansion import read_works_of
-from chalicelib.core.configs.model import Config
+from chalicelib.core.configs.model import ConfigPlan
 from chalicelib.core.configs.pipeline import Pipeline, Status
 from chalicelib.core.configs.progress import in_flight, is_due, seen
 from chalicelib.core.work.ids import mint_ids
@@ -35,7 +35,7 @@ def ids_for(pipeline: Pipeline, works: WorkPorts, at: datetime) -> list[str]:
     return mint_ids(at, buckets, works.mint_entropy())
 
 
-def place(pipeline: Pipeline, config: Config, works: WorkPorts, at: datetime) -> None:
+def place(pipeline: Pipeline, config: ConfigPlan, works: WorkPorts, at: datetime) -> None:
     """Store what is planned and not there yet, so that nobody can withdraw it.
 
     Raises Conflict where somebody else stores the same just now.
@@ -70,7 +70,7 @@ def look(ids: Mapping[str, str], works: WorkPorts) -> dict[str, Status]:
     return found
 
 
-def _planned(pipeline: Pipeline, config: Config, at: datetime) -> Iterator[Work]:
+def _planned(pipeline: Pipeline, config: ConfigPlan, at: datetime) -> Iterator[Work]:
     for step, plan in zip(pipeline.steps, config.pipeline.steps, strict=True):
         if not any(work.id and work.status is Status.CREATED for work in step.works):
             continue

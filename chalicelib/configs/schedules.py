@@ -20,7 +20,7 @@ from chalicelib.configs.reading import StatusQuery, read_json, view_of
 from chalicelib.configs.shelf import ConfigShelf, walk
 from chalicelib.core.configs.expansion import read_config
 from chalicelib.core.configs.ids import config_id, is_config_id
-from chalicelib.core.configs.model import Scheduled
+from chalicelib.core.configs.model import ScheduledConfig
 from chalicelib.core.configs.schedule import Schedule
 from chalicelib.core.documents import at_field, parse_document
 from chalicelib.core.errors import Conflict, NotFound
@@ -38,7 +38,7 @@ MOST: Final = 1000
 
 def schedule(document: dict[str, Any], ports: Ports, origin: Origin) -> dict[str, Any]:
     """Keep a schedule; its first time is the next minute that its crontab means."""
-    wanted = parse_document(Scheduled, document)
+    wanted = parse_document(ScheduledConfig, document)
     with at_field("config"):
         read_config(document["config"])
     kept = Schedule(

@@ -18,7 +18,7 @@ from chalicelib.configs.shelf import ConfigShelf, KeptPipeline, Mark
 from chalicelib.core.configs import progress
 from chalicelib.core.configs.ids import config_of, number_of, pipeline_ids
 from chalicelib.core.configs.matrices import combinations
-from chalicelib.core.configs.model import Config
+from chalicelib.core.configs.model import ConfigPlan
 from chalicelib.core.configs.pipeline import Header, Pipeline
 from chalicelib.core.errors import Conflict, FalseworkError
 from chalicelib.core.work.ids import is_id
@@ -96,7 +96,7 @@ class _Tending:
         document = self._shelf.document(self._header.id)
         if document is None:  # it is being removed
             return True
-        config = Config.model_validate(document)
+        config = ConfigPlan.model_validate(document)
         ends = [self._advanced(kept, config) for kept in self._pipelines(config)]
         told = progress.tallied(self._header, ends, self._ports.clock())
         try:
@@ -106,7 +106,7 @@ class _Tending:
             return False
         return told.stop is not None
 
-    def _pipelines(self, config: Config) -> list[KeptPipeline]:
+    def _pipelines(self, config: ConfigPlan) -> list[KeptPipeline]:
         """Return all of them; those that are not there yet are made."""
         there = {kept.pipeline.id: kept for kept in self._shelf.pipelines(self._header.id)}
         ids = pipeline_ids(self._header.id, self._header.count)
@@ -117,7 +117,7 @@ class _Tending:
                     there[each] = self._shelf.save_pipeline(new, 0)
         return [there[each] for each in ids if each in there]
 
-    def _advanced(self, kept: KeptPipeline, config: Config) -> Pipeline:
+    def _advanced(self, kept: KeptPipeline, config: ConfigPlan) -> Pipeline:
         """Return the pipeline as far as it came; where others were faster, as it was."""
         try:
             kept = self._saved(
@@ -142,20 +142,20 @@ class _Tending:
         found = depositing.look(wanted, self._works)
         return self._saved(kept, progress.followed(kept.pipeline, found, self._ports.clock()))
 
-    def _deposited(self, kept: KeptPipeline, config: Config) -> KeptPipeline:
+    def _deposited(self, kept: KeptPipeline, config: ConfigPlan) -> KeptPipeline:
         at = self._ports.clock()
         ids = depositing.ids_for(kept.pipeline, self._works, at)
         kept = self._saved(kept, progress.planned(kept.pipeline, ids, at))
         return self._placed(kept, config)
 
-    def _carried_on(self, kept: KeptPipeline, config: Config) -> KeptPipeline:
+    def _carried_on(self, kept: KeptPipeline, config: ConfigPlan) -> KeptPipeline:
         """Go on where somebody may have died."""
         if kept.pipeline.phase == "placed":
             return self._released(kept)
         mine = progress.taken_over(kept.pipeline, self._grace, self._ports.clock())
         return kept if mine is None else self._placed(self._saved(kept, mine), config)
 
-    def _placed(self, kept: KeptPipeline, config: Config) -> KeptPipeline:
+    def _placed(self, kept: KeptPipeline, config: ConfigPlan) -> KeptPipeline:
         depositing.place(kept.pipeline, config, self._works, self._ports.clock())
         return self._released(self._saved(kept, progress.placed(kept.pipeline)))
 

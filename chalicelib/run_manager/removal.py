@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib import audits
+from chalicelib.children import check_on_its_own
 from chalicelib.core.errors import Conflict, Forbidden, NotFound
 from chalicelib.core.flowserv.files import Output, files_in, is_own, outputs_of
 from chalicelib.core.flowserv.states import check_deletable
@@ -37,27 +38,13 @@ def delete(run_id: str, ports: Ports, *, with_files: bool = False) -> None:
         ports.runs.delete(run_id)
         return
     check_deletable(run.id, run.state, is_settled=run.settled_at is not None)
-    _check_parent(run, ports)
+    check_on_its_own(run, ports)
     audits.note(run.id, "delete", ports, detail="with its files" if with_files else "")
     if with_files:
         for output in outputs_of(run):
             _remove_output(run, output, ports)
     _remove_what_is_ours(run, ports)
     ports.runs.delete(run_id)
-
-
-def _check_parent(run: Run, ports: Ports) -> None:
-    """A run that waits for this one reads its result, and would start one that is gone anew."""
-    if run.plan.parent is None:
-        return
-    try:
-        parent = ports.runs.load(run.plan.parent)
-    except (NotFound, Conflict):
-        return
-    if parent.settled_at is None:
-        raise Conflict(
-            f"run {run.id} belongs to run {parent.id}, which has not settled; delete it after that"
-        )
 
 
 def check_wish(site: Site, *, with_files: bool) -> None:

@@ -40,7 +40,8 @@ def _stages(throws: Random, depth: int) -> list[Stage]:
 
 
 def _job(throws: Random, name: str, depth: int) -> Stage:  # noqa: ARG001 -- one of _stages
-    options: dict[str, Any] = {"max_attempts": throws.choice((1, 1, 3)), "timeout_seconds": 3 * DAY}
+    attempts = throws.choice((1, 1, 3))
+    options: dict[str, Any] = {"max_attempts": attempts, "timeout_seconds": 3 * DAY}
     request = {"image": "python:3.11", "command": ["align"], "job_queue": QUEUE}
     if throws.random() < 0.3:
         options["fallback_job_queue_name"] = FALLBACK

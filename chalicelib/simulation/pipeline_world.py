@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from chalicelib import kinds
+from chalicelib.accepting import begin_again
 from chalicelib.child_progress import Progress, child_id, key_of, partition_of
 from chalicelib.core.plans.run_actions import RunsAction
 from chalicelib.core.run import Run, RunState, Stage, StageStatus
@@ -61,6 +62,7 @@ class PipelineWorld(World):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe, Site.model_validate({"check_seconds": 3600}))
         self.users.submit = kinds.submit_pipeline
+        self.users.begin_again = begin_again
         self.store.saved.append(self._check_birth)
         self.store.saved.append(self._check_family)
 

@@ -29,6 +29,10 @@ class Users:
         self.ports: Callable[[], Ports]
         self.submit: Callable[[object, Ports], Run] = intake.submit
         """The way in of what they ask for."""
+        self.begin_again: Callable[[ResumeRequested | RollbackRequested, Ports], Run] = (
+            engine.handle
+        )
+        """The way in of what lets a run go on."""
 
     def plan(self, document: dict[str, Any], run_id: str, at: float) -> None:
         """Have somebody submit the document, and perhaps change his mind."""
@@ -76,7 +80,7 @@ class Users:
         def deed() -> None:
             ports = self.ports()
             event = ResumeRequested(run_id=run.id, at=ports.clock(), generation=run.generation)
-            engine.handle(event, ports)
+            self.begin_again(event, ports)
 
         return deed
 
@@ -86,6 +90,6 @@ class Users:
             event = RollbackRequested(
                 run_id=run.id, at=ports.clock(), stage=stage, generation=run.generation
             )
-            engine.handle(event, ports)
+            self.begin_again(event, ports)
 
         return deed

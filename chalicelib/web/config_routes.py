@@ -14,7 +14,7 @@ from chalicelib import bootstrap
 from chalicelib.configs import changing, deploying, reading
 from chalicelib.configs.deploying import Origin
 from chalicelib.configs.reading import ConfigsQuery, CountQuery, StatusQuery
-from chalicelib.core.configs.model import Config
+from chalicelib.core.configs.model import ConfigPlan
 from chalicelib.core.principals import Scope
 from chalicelib.ports import Ports
 from chalicelib.version import VERSION
@@ -27,12 +27,12 @@ from chalicelib.web.queries import query_of
 from chalicelib.web.shapes import examples
 from chalicelib.web.shapes.configs import (
     Counts,
-    Deployed,
+    DeployedConfig,
     OneQuery,
     PipelinesStatus,
+    RetriedConfig,
     RetryBody,
-    Stopped,
-    Told,
+    StoppedConfig,
 )
 from chalicelib.web.shapes.works import Shown, Version
 from chalicelib.work_ports import WorkPorts
@@ -51,7 +51,7 @@ def show_pipelines_version() -> Response:
 
 @routes.route("/pipelines/v2/configs", methods=["POST"])
 @answered(Scope.SUBMIT, creates=True)
-@described({200: Deployed}, body=Config, example=examples.CONFIG)
+@described({200: DeployedConfig}, body=ConfigPlan, example=examples.CONFIG)
 def deploy_config() -> Response:
     """Deploy a config: its pipelines' first stages are queued as works."""
     works, ports = own_ports()
@@ -64,7 +64,7 @@ def deploy_config() -> Response:
 
 @routes.route("/pipelines/v2/configs/migrate", methods=["POST"])
 @answered(Scope.SUBMIT, creates=True)
-@described({200: Deployed}, body=dict[str, Any], example=examples.CONFIG)
+@described({200: DeployedConfig}, body=dict[str, Any], example=examples.CONFIG)
 def migrate_config() -> Response:
     """Deploy a config of version 1, or one that a server of version 1 kept."""
     works, ports = own_ports()
@@ -104,7 +104,7 @@ def remove_config() -> Response:
 
 @routes.route("/pipelines/v2/configs/cancel", methods=["PUT"])
 @answered(Scope.SUBMIT)
-@described({200: Stopped, 304: NOTHING}, query=OneQuery, refuses=(404,))
+@described({200: StoppedConfig, 304: NOTHING}, query=OneQuery, refuses=(404,))
 def cancel_config() -> Response:
     """Take the queued works of a config back; 304 where all of it is over already."""
     works, ports = own_ports()
@@ -116,7 +116,7 @@ def cancel_config() -> Response:
 
 @routes.route("/pipelines/v2/configs/retry", methods=["POST"])
 @answered(Scope.SUBMIT)
-@described({200: Told}, body=RetryBody, example=examples.RETRY, refuses=(404,))
+@described({200: RetriedConfig}, body=RetryBody, example=examples.RETRY, refuses=(404,))
 def retry_config() -> Response:
     """Queue works again in the place of those that failed or were cancelled."""
     works, ports = own_ports()

@@ -9,7 +9,7 @@ from chalice.app import Blueprint, Response
 
 from chalicelib.configs import schedules
 from chalicelib.configs.reading import StatusQuery, read_json
-from chalicelib.core.configs.model import Scheduled
+from chalicelib.core.configs.model import ScheduledConfig
 from chalicelib.core.principals import Scope
 from chalicelib.web.answers import document_of, json_answer
 from chalicelib.web.config_routes import origin, own_ports
@@ -17,7 +17,13 @@ from chalicelib.web.described import described
 from chalicelib.web.problems import answered, from_error, guarded
 from chalicelib.web.queries import query_of
 from chalicelib.web.shapes import examples
-from chalicelib.web.shapes.configs import Counts, Made, OneQuery, Removed, ScheduleCountQuery
+from chalicelib.web.shapes.configs import (
+    Counts,
+    MadeSchedule,
+    OneQuery,
+    RemovedSchedule,
+    ScheduleCountQuery,
+)
 from chalicelib.web.shapes.works import Shown
 
 routes: Final = Blueprint(__name__)
@@ -33,7 +39,7 @@ def _with_message(error: Exception) -> Response:
 
 @routes.route("/pipelines/v2/schedule", methods=["POST"])
 @guarded(Scope.SUBMIT, _with_message, creates=True)
-@described({200: Made}, body=Scheduled, example=examples.SCHEDULE, refuses=(409,))
+@described({200: MadeSchedule}, body=ScheduledConfig, example=examples.SCHEDULE, refuses=(409,))
 def schedule_config() -> Response:
     """Let a config be deployed whenever its crontab says so, in UTC."""
     works, ports = own_ports()
@@ -53,7 +59,7 @@ def list_schedules() -> Response:
 
 @routes.route("/pipelines/v2/schedule", methods=["DELETE"])
 @answered(Scope.SUBMIT)
-@described({200: Removed}, query=OneQuery, refuses=(404,))
+@described({200: RemovedSchedule}, query=OneQuery, refuses=(404,))
 def remove_schedule() -> Response:
     """Forget a schedule; what it has spawned goes on."""
     _, ports = own_ports()

@@ -20,6 +20,7 @@ HANDLERS = {
     "on_wake",
     "on_sweep",
     "on_cleanup_time",
+    "on_notice",
 }
 _PARTS = ("TableName", "IndexName", "RequestItems", "Bucket", "Key", "VersionId", "QueueUrl")
 

@@ -112,7 +112,8 @@ def test_the_zip_holds_what_lambda_needs_and_no_more(packaged):
     packages = {root for root in roots if not root.endswith(".dist-info")}
     assert packages == {
         "__pycache__", "annotated_types", "app", "aws_lambda_powertools", "chalice", "chalicelib",
-        "cronsim", "jmespath", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection",
+        "cronsim", "jmespath", "pydantic", "pydantic_core", "typing_extensions",
+        "typing_inspection",
     }  # fmt: skip
     parts = {name.split("/")[1] for name in names if name.startswith("chalicelib/")}
     assert not parts & set(NOT_IN_LAMBDA)

@@ -20,10 +20,16 @@ from infra.lambda_python import CHECKOUT
 from infra.policies import FUNCTIONS
 
 pytestmark = pytest.mark.slow
-FLOWS = ("data_sync", "events", "redrive", "request_files", "run_management", "runs",
+FLOWS = ("data_sync", "events", "notices", "redrive", "request_files", "run_management", "runs",
          "submissions", "sweeps", "works")  # fmt: skip
 BUCKETS = {"requests": "falsework-dev-requests-1", "falsework": "falsework-dev-scratch-1"}
-QUEUES = {"submissions": "submissions", "wake": "wake", "dead": "dead-letters"}
+QUEUES = {
+    "submissions": "submissions",
+    "wake": "wake",
+    "dead": "dead-letters",
+    "notices": "notices",
+    "notices-dead": "notice-dead-letters",
+}
 SAME_RIGHT = {
     "HeadObject": "GetObject",
     "ListObjectsV2": "ListBucket",
@@ -35,7 +41,7 @@ SAME_RIGHT = {
     "DeleteMessageBatch": "DeleteMessage",
 }
 """Operation → action, where they are not called the same (service authorization reference)."""
-SERVICES = {"efs": "elasticfilesystem"}
+SERVICES = {"efs": "elasticfilesystem", "sesv2": "ses"}
 
 
 @pytest.fixture(scope="module")

@@ -110,6 +110,7 @@ def test_the_queues_have_their_functions(found):
     assert pairs == {
         ("falsework-dev-submissions", "falsework-dev-on_submission"),
         ("falsework-dev-wake", "falsework-dev-on_wake"),
+        ("falsework-dev-notices", "falsework-dev-on_notice"),
     }
 
 

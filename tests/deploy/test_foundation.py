@@ -98,15 +98,18 @@ def test_archives_are_kept_as_long_as_the_code_says():
 
 
 @pytest.mark.parametrize(
-    ("queue", "handler"), [("SubmissionsQueue", "on_submission"), ("WakeQueue", "on_wake")]
+    ("queue", "handler", "dead"),
+    [
+        ("SubmissionsQueue", "on_submission", "DeadLetterQueue"),
+        ("WakeQueue", "on_wake", "DeadLetterQueue"),
+        ("NoticesQueue", "on_notice", "NoticeDeadLetterQueue"),
+    ],
 )
-def test_a_message_stays_hidden_for_as_long_as_its_function_may_work(queue, handler):
+def test_a_message_stays_hidden_for_as_long_as_its_function_may_work(queue, handler, dead):
     told = of_kind("AWS::SQS::Queue")[queue]
     assert told["VisibilityTimeout"] >= HANDLERS[f"app.{handler}"]
     assert told["SqsManagedSseEnabled"]
-    assert told["RedrivePolicy"]["deadLetterTargetArn"] == {
-        "Fn::GetAtt": ["DeadLetterQueue", "Arn"]
-    }
+    assert told["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": [dead, "Arn"]}
 
 
 def test_every_queue_of_jobs_lets_go_of_what_can_never_start():

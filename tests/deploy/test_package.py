@@ -18,6 +18,7 @@ HANDLERS = {
     "app.app": 60,
     "app.on_cleanup_time": 60,
     "app.on_job_change": 60,
+    "app.on_notice": 120,
     "app.on_object_created": 300,
     "app.on_submission": 300,
     "app.on_sweep": 300,
@@ -61,7 +62,7 @@ def test_lambda_runs_a_python_that_has_years_to_live(functions):
         assert tuple(map(int, function["Runtime"].removeprefix("python").split("."))) >= (3, 12)
 
 
-@pytest.mark.parametrize("name", ["submission", "wake"])
+@pytest.mark.parametrize("name", ["submission", "wake", "notice"])
 def test_a_queue_is_told_which_messages_failed_and_the_function_knows(functions, name):
     function = functions[f"app.on_{name}"]
     kind, about = source(function)
@@ -70,7 +71,7 @@ def test_a_queue_is_told_which_messages_failed_and_the_function_knows(functions,
     assert about["ScalingConfig"]["MaximumConcurrency"] >= 2
     told = function["Environment"]["Variables"]["FALSEWORK_REPORTS_BATCH_ITEM_FAILURES"]
     assert told == "true"
-    queue = "submissions" if name == "submission" else name
+    queue = {"submission": "submissions", "notice": "notices"}.get(name, name)
     assert about["Queue"]["Fn::Sub"].endswith(f":falsework-dev-{queue}")
 
 

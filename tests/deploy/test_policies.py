@@ -75,7 +75,7 @@ def hash_of(grant: Grant) -> bool:
 
 
 def test_roles_are_passed_to_jobs_only_and_only_those_that_are_named_so():
-    for function in FUNCTIONS:
+    for function in FUNCTIONS.keys() - {"on_notice"}:
         (passing,) = [each for each in statements(function) if "iam:PassRole" in each["Action"]]
         assert passing["Resource"] == ["arn:*:iam::*:role/falsework-dev-job-*"]
         told = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
@@ -106,7 +106,7 @@ def test_a_deployment_names_its_account_region_and_buckets():
         assert "arn:*" not in pinned
         assert ":*:*:" not in pinned
         assert "falsework-dev-scratch-" not in pinned
-        assert "job-queue/mine" in pinned
+        assert function == "on_notice" or "job-queue/mine" in pinned
     api = json.dumps(place.pin(policies.policy("api_handler", "dev")))
     assert '"arn:aws-us-gov:s3:::lab.data/*"' in api
     assert '"arn:aws-us-gov:iam::111122223333:role/falsework-dev-job-*"' in api

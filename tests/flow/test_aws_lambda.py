@@ -134,10 +134,11 @@ def test_a_worker_job_of_the_aws_home_gets_its_state_from_its_environment():
     told = {"FALSEWORK_TABLE": "t", "AWS_REGION": "eu-west-1", "ENV_BASE": "prod"}
     try:
         bootstrap.use(load({}, told))
-        objects, claims, _ = bootstrap.worker_ports()
+        ports = bootstrap.worker_ports()
     finally:
         bootstrap.use(Settings())
-    assert (type(objects).__name__, type(claims).__name__) == ("S3ObjectStore", "DynamoClaims")
+    kinds = (type(ports.objects).__name__, type(ports.claims).__name__)
+    assert kinds == ("S3ObjectStore", "DynamoClaims")
 
 
 def test_jobs_are_submitted_by_a_client_that_sends_every_request_once():

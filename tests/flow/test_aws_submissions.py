@@ -164,10 +164,10 @@ def test_a_bug_in_one_document_stops_no_other(world, monkeypatch):
     submissions = world.home._submissions
     good = submissions._submit
 
-    def submit(document, ports):
+    def submit(document, ports, origin):
         if document["execution_id"] == "bug":
             raise ZeroDivisionError
-        return good(document, ports)
+        return good(document, ports, origin)
 
     monkeypatch.setattr(submissions, "_submit", submit)
     with pytest.raises(Unavailable):

@@ -12,6 +12,7 @@ import pytest
 from chalicelib import bootstrap
 from chalicelib.core.errors import Forbidden, InvalidRequest, NotFound
 from chalicelib.core.flowserv.workflows import ORIGIN, Argument
+from chalicelib.core.group_rules import GroupRules, Quota
 from chalicelib.core.plans.plan import Plan
 from chalicelib.core.principals import LOCAL, Caller, Principal, Scope
 from chalicelib.core.run import RunState
@@ -233,6 +234,17 @@ def test_runs_in_a_current_ranking_are_not_obsolete_but_post_processing_runs_are
     _, done = ask("DELETE", "/runs?created_before=2026-05-01")
     assert sorted(done["ids"]) == ["a", "new", "old"]
     assert home.ports.runs.load("b").id == "b"
+
+
+def test_over_its_quota_a_group_learns_when_to_come_again(home, tmp_path):
+    rules = {"*": GroupRules(quota=Quota(submissions_per_minute=1))}
+    site = home.ports.site.model_copy(update={"groups": rules})
+    bootstrap.use(Settings(root=tmp_path / "root", site=site))
+    made = [
+        Gateway(trusted=LOCAL).request("POST", "/flowserv/groups/small/runs", {}) for _ in range(2)
+    ]
+    assert [answer.status for answer in made] == [201, 429]
+    assert 1 <= int(made[1].headers["Retry-After"]) <= 61
 
 
 # --- who sees what

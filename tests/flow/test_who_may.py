@@ -27,10 +27,10 @@ from tests.flow.doors import shell_demand
 from tests.flow.lab import MARK, Lab
 
 OPEN_TO_ALL = {("GET", "/health"), ("GET", "/openapi.json"), ("GET", "/docs")}
-PROBES = {("HEAD", "/buckets/version"), ("HEAD", "/results-api/version")}
+PROBES = {("HEAD", f"/{base}/version") for base in ("buckets", "results-api", "pipelines/v2")}
 OF_ONE_RUN = ("/runs/{run_id}", "/flowserv/runs/{run_id}")
 OF_THE_GROUP = ("/groups/{group}", "/flowserv/groups/{group}", "/flowserv/workflows/{workflow_id}")
-OF_THE_QUEUE = ("/buckets/", "/results-api/")
+OF_THE_QUEUE = ("/buckets/", "/results-api/", "/pipelines/v2/")
 JOB = {"image": "ghcr.io/lab/tool:1", "payload": {"n": 1}}
 SUBMISSIONS = {
     "/demand-executions": shell_demand("r2", "true"),
@@ -47,7 +47,8 @@ SUBMISSIONS = {
 }  # fmt: skip
 NO_NEW_RUNS = {
     "/job-definitions", "/buckets/work", "/results-api/results", "/runs/{run_id}/cancel",
-    "/runs/{run_id}/resume", "/runs/{run_id}/rollback",
+    "/runs/{run_id}/resume", "/runs/{run_id}/rollback", "/pipelines/v2/configs",
+    "/pipelines/v2/configs/migrate", "/pipelines/v2/schedule",
 }  # fmt: skip
 BY_THEIR_PATH = {"/flowserv/groups/{group}/runs", "/flowserv/workflows/{workflow_id}/runs"}
 """Whose the run will be stands in the path, or in the site."""

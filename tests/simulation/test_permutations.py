@@ -7,6 +7,7 @@ from itertools import permutations, product
 import pytest
 
 from chalicelib.core.events import (
+    ChildrenEnded,
     Event,
     JobChanged,
     JobNotFound,
@@ -16,6 +17,7 @@ from chalicelib.core.events import (
 )
 from chalicelib.core.lifecycle import decide
 from chalicelib.core.plans.plan import JobAction, Plan, StagePlan
+from chalicelib.core.plans.run_actions import RunsAction
 from chalicelib.core.run import JobStatus, Run, RunState
 from chalicelib.simulation.invariants import check_save
 from tests.simulation.model import START, UID, Budget, begin
@@ -120,3 +122,25 @@ def test_every_order_of_any_three_jobs_ends_and_repeats_ends_the_same():
             for n, fails in enumerate(failing, 1)
         )
         assert len(ends_of(run, (*ends, *ends))) == 1
+
+
+def over(stage: str, error: str | None = None) -> Event:
+    about = {"stage": stage, "generation": 1, "attempt": 1}
+    return ChildrenEnded(run_id="r1", at=START, result=stage, error=error, **about)
+
+
+@pytest.mark.parametrize("width", range(2, 6))
+def test_every_order_in_which_the_runs_of_stages_end_ends_the_same(width):
+    """One is looked at before; a word that comes twice, and a look, change nothing."""
+    action = RunsAction(kind="k", request={})
+    stages = tuple(StagePlan(name=f"s{n}", action=action) for n in range(1, width + 1))
+    run = begin(Plan(stages=stages), Budget()).run
+    for failed in {None, 1, width}:
+        ends = [over(f"s{n}", "no" if n == failed else None) for n in range(1, width + 1)]
+        events = (*ends, ends[0], TimerFired(run_id="r1", at=START))[: 6 if width < 5 else 5]
+        found = ends_of(run, events)
+        state = RunState.SUCCESS if failed is None else RunState.ERROR
+        if failed is None:
+            assert len(found) == 1
+        assert all(f'"state":"{state}"' in end for end in found)
+        assert all('"settled_at":"' in end for end in found)

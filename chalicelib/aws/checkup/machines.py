@@ -57,11 +57,14 @@ def check_job_queue(deployment: Deployment) -> Iterator[Finding]:
     names = [each["computeEnvironment"] for each in found[0]["computeEnvironmentOrder"]]
     told = batch.describe_compute_environments(computeEnvironments=names)["computeEnvironments"]
     for each in told:
-        is_fine = (each["state"], each.get("status", "VALID")) == ("ENABLED", "VALID")
+        is_fine = (each.get("state", "ENABLED"), each.get("status", "VALID")) == (
+            "ENABLED",
+            "VALID",
+        )
         name = each["computeEnvironmentName"]
         if is_fine:
             yield fine(f"machines {name}", "they can be started")
         else:
-            why = each.get("statusReason", "") or f"{each['state']}, {each.get('status')}"
+            why = each.get("statusReason", "") or f"{each.get('state')}, {each.get('status')}"
             mend = "mend what it names, then enable it in the console of Batch"
             yield fault(f"machines {name}", f"none can be started: {why}", mend)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from chalicelib.core.asl import tasks
+from chalicelib.core.asl.calls import PAYLOAD, PREP, TASK_ID
 from chalicelib.core.asl.expressions import Expression, at, looked_up
 from chalicelib.core.asl.parts import Part, Place, chain, either, passing
 from chalicelib.core.batch_job_requests import KIND as BATCH_JOB
@@ -27,14 +28,14 @@ from chalicelib.core.function_requests import (
     LAMBDA_FUNCTION,
     parse_function_request,
 )
+from chalicelib.core.kind_submissions import KindSubmission
 from chalicelib.core.options import Options
 from chalicelib.core.pipelines.references import has_references
-from chalicelib.core.plans.batch_invoked import INVOKE, Invocation, place_of
+from chalicelib.core.plans.batch_invoked import INVOKE, Invocation
 from chalicelib.core.plans.batch_jobs import SUBMIT, own_definition, plan_batch_job
 from chalicelib.core.plans.functions import invocation, plan_call, plan_job
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.run_values import is_reference
-from chalicelib.core.kind_submissions import KindSubmission
 from chalicelib.core.states.objects import definition_name, task_id
 from chalicelib.core.states.templates import SUFFIX
 
@@ -73,9 +74,9 @@ class _Given:
     def _marked(self, name: str, value: JsonValue) -> Any:
         match value:
             case str() if is_reference(value):
-                key = f"{len(self.values)}-{name}"[:40]
+                key = f"{name}_{len(self.values)}"
                 self.values[key] = Expression(value)
-                return self._place.marks.mark(at(*tasks.PREP, "given", key))
+                return self._place.marks.mark(at(*PREP, "given", key))
             case dict():
                 return {
                     (key.removesuffix(SUFFIX) if is_reference(each) else key): self._marked(
@@ -97,7 +98,7 @@ def function(
     template = {key: value for key, value in request.items() if key != "payload"}
     filled = given.filled(template)
     if "payload" in request:
-        filled["payload"] = place.marks.mark(_body(request["payload"]))
+        filled["payload"] = place.marks.mark(body_of(request["payload"]))
     run = place.marks.mark("$$.Execution.Name")
     submission = _limited(parse_function_request(kind, filled, place.site), INVOKE, seconds)
     call = invocation(submission, run)
@@ -113,10 +114,9 @@ def invoked(  # noqa: PLR0913, PLR0917 -- all that a part is made of
     given: Mapping[str, Expression],
 ) -> Part:
     """Return the part of a call; its payload is a template, a mark in the call's own."""
-    uid = place.marks.mark(tasks.TASK_ID, _UID_CHARACTERS)
-    place.marks.let(task_id(uid, INVOKE), tasks.TASK_ID)
+    uid = place.marks.mark(TASK_ID, _UID_CHARACTERS)
+    place.marks.let(task_id(uid, INVOKE), TASK_ID)
     plan = plan_job(submission, call, run, uid, place.site)
-    assert place_of(call, run, uid)  # noqa: S101
     parts = [_prep(payload, place, given), *_as_text(payload, place)]
     return chain(*parts, tasks.of_plan(plan, place, job_name=""))
 
@@ -142,7 +142,7 @@ def job(request: Mapping[str, JsonValue], place: Place, seconds: int | None) -> 
     assert isinstance(asked, BatchJobRequest)  # noqa: S101 -- by its kind
     if asked.privileged and not place.site.allow_privileged:
         raise forbidden_privilege("privileged")
-    uid = place.marks.mark(tasks.TASK_ID, _UID_CHARACTERS)
+    uid = place.marks.mark(TASK_ID, _UID_CHARACTERS)
     name = definition_name(place.site.env_base, asked.name, uid)
     own = own_definition(asked, uid, place.site)
     there = JobDefinition(name=name, image="")
@@ -155,25 +155,26 @@ def _prep(payload: Any, place: Place, given: Mapping[str, Expression]) -> Part:
     told: dict[str, Any] = {"task_id": Expression("States.UUID()"), "payload": payload}
     if given:
         told["given"] = dict(given)
-    return passing(place.name("prepare"), told, at(*tasks.PREP))
+    return passing(place.name("prepare"), told, at(*PREP))
 
 
 def _as_text(payload: Any, place: Place) -> tuple[Part, ...]:
     """A text becomes the object as it is, anything else as JSON: which, may be seen only then."""
     if not isinstance(payload, Expression):
         return ()
-    rule = {"Variable": tasks.PAYLOAD, "IsString": True}
+    rule = {"Variable": PAYLOAD, "IsString": True}
     path = at("taskResult", "body")
-    text = passing(place.name("request-text"), {"text": tasks.PAYLOAD}, path)
-    call = Expression(f"States.JsonToString({tasks.PAYLOAD})")
+    text = passing(place.name("request-text"), {"text": PAYLOAD}, path)
+    call = Expression(f"States.JsonToString({PAYLOAD})")
     other = passing(place.name("request-json"), {"text": call}, path)
     return (either(place.name("request-form"), rule, text, other),)
 
 
-def _body(payload: JsonValue) -> str:
+def body_of(payload: JsonValue) -> str:
+    """Return what is put for a payload, whose template this is."""
     if is_reference(payload):
         return _TEXT
-    return tasks.PAYLOAD if isinstance(payload, str) else f"States.JsonToString({tasks.PAYLOAD})"
+    return PAYLOAD if isinstance(payload, str) else f"States.JsonToString({PAYLOAD})"
 
 
 def _limited(submission: KindSubmission, stage: str, seconds: int | None) -> KindSubmission:

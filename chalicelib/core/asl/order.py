@@ -4,9 +4,7 @@ A set of stages falls apart into those side by side where nothing of one waits f
 another, and into those one after another where *everything* of one comes before everything of the
 next. Where it does neither there are four stages that form an N, and no state machine for them::
 
-    a ─▶ c        c waits for a and b, d for b alone
-      ╱
-    b ─▶ d
+    a ─▶ c ◀─ b ─▶ d        c waits for a and b, d for b alone
 """
 
 from __future__ import annotations

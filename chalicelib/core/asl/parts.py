@@ -1,16 +1,14 @@
 """Parts of a state machine: some states, the first of them, and a way on that is still open.
 
-A state that goes on says ``"Next": NEXT``; joining parts says to where, and closing them ends there.
+A state that goes on says ``"Next": NEXT``; joining parts says to where, closing them ends there.
 Names of states are the machine's own: no two of them are alike, wherever they stand.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Self
-
-from pydantic import JsonValue
 
 from chalicelib.core.asl.expressions import Marks, fields
 from chalicelib.core.limits import STATE_NAME_CHARACTERS
@@ -52,6 +50,8 @@ class Place(NamedTuple):
     names: Names
     marks: Marks
     site: Site
+    nested: Callable[[dict[str, Any], Place], Part]
+    """Makes the part of a pipeline within the pipeline."""
     path: str = ""
     retry: tuple[State, ...] = ()
     """What each stage of a pipeline is tried again by."""
@@ -92,13 +92,13 @@ def chain(*parts: Part) -> Part:
     return Part(parts[0].start, states)
 
 
-def closed(part: Part) -> dict[str, JsonValue]:
+def closed(part: Part) -> dict[str, Any]:
     """Return the part as a machine, or as a branch or an iterator of one."""
     return {"StartAt": part.start, "States": _led(part, {"End": True})}
 
 
 def enclosed(
-    name: str, part: Part, result_path: str, selector: Mapping[str, Any], **more: Any
+    name: str, part: Part, result_path: str | None, selector: Mapping[str, Any], **more: Any
 ) -> Part:
     """Return the part as one state, which takes what is around it and adds what comes of it.
 
@@ -118,9 +118,7 @@ def either(name: str, rule: Mapping[str, Any], then: Part, otherwise: Part) -> P
     return Part(name, {name: choice, **then.states, **otherwise.states})
 
 
-def each(
-    name: str, part: Part, items: str, selector: Mapping[str, Any], **more: Any
-) -> Part:  # fmt: skip
+def for_each(name: str, part: Part, items: str, selector: Mapping[str, Any], **more: Any) -> Part:
     """Return a Map state over the items at the path."""
     processor = {"ProcessorConfig": {"Mode": "INLINE"}, **closed(part)}
     state = {"Type": "Map", "ItemsPath": items, "ItemSelector": fields(selector)}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from chalicelib.core.configs.matrices import Values, combinations, filled, size_of
-from chalicelib.core.configs.model import Config, PipelinePlan, StepPlan
+from chalicelib.core.configs.model import ConfigPlan, PipelineSteps, StepPlan
 from chalicelib.core.documents import at_field, parse_document
 from chalicelib.core.errors import InvalidRequest, TooLarge
 from chalicelib.core.limits import DOCUMENT_CHARACTERS
@@ -24,9 +24,9 @@ MOST_WORKS: Final = 2000
 """Of a config: each is checked, at some 20 a millisecond, while its client waits; our choice."""
 
 
-def read_config(document: object) -> Config:
+def read_config(document: object) -> ConfigPlan:
     """Return the config, sound in every work that it will ever deposit. Raises InvalidRequest."""
-    config = parse_document(Config, document)
+    config = parse_document(ConfigPlan, document)
     if config.version != "2":
         raise InvalidRequest(
             f"version {config.version!r:.20} of configs is not known here",
@@ -50,7 +50,7 @@ def read_config(document: object) -> Config:
 
 
 def works_of(
-    config: Config, step: StepPlan, values: Values, parent: str | None = None
+    config: ConfigPlan, step: StepPlan, values: Values, parent: str | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yield the works of a step, in a pipeline with these values, as they are deposited."""
     for own in combinations(step.matrix):
@@ -64,18 +64,18 @@ def works_of(
         }
 
 
-def read_works_of(config: Config, step: StepPlan, values: Values, parent: str) -> list[Work]:
+def read_works_of(config: ConfigPlan, step: StepPlan, values: Values, parent: str) -> list[Work]:
     """Return them as works."""
     return read_works(list(works_of(config, step, values, parent)))
 
 
-def _site_of(config: Config, step: StepPlan, work: dict[str, Any]) -> Any:
+def _site_of(config: ConfigPlan, step: StepPlan, work: dict[str, Any]) -> Any:
     names = step.runs_on or config.pipeline.runs_on
     sites = {each.name: each.site for each in config.deployments}
     return sites[names[0]] if names else work.get("site") or config.defaults.site
 
 
-def _check_names(config: Config) -> None:
+def _check_names(config: ConfigPlan) -> None:
     deployments = [each.name for each in config.deployments]
     steps = [each.name for each in config.pipeline.steps]
     _check_once(deployments, "deployments")
@@ -105,7 +105,7 @@ def _check_once(names: list[str], field: str) -> None:
             )
 
 
-def _check_sizes(plan: PipelinePlan) -> None:
+def _check_sizes(plan: PipelineSteps) -> None:
     pipelines = size_of(plan.matrix)
     works = sum(size_of(step.matrix) for step in plan.steps)
     for what, count, most in (

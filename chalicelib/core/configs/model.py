@@ -51,14 +51,14 @@ Matrix = dict[Name, Annotated[tuple[JsonValue, ...], Field(min_length=1)]]
 """Every combination of its values is one: ``{"a": [1, 2], "b": [3]}`` are two."""
 
 
-class Defaults(Noun):
+class ConfigDefaults(Noun):
     """What works have that do not say it themselves."""
 
     user: str | None = None
     site: str | None = None
 
 
-class Deployment(Noun):
+class ConfigDeployment(Noun):
     """Where steps run. Only its site is looked at: nothing is started here but works."""
 
     name: Name
@@ -80,7 +80,7 @@ class StepPlan(Noun):
     runs_on: Names = ()
 
 
-class PipelinePlan(Noun):
+class PipelineSteps(Noun):
     """The steps of a pipeline, or of one for each combination of its matrix."""
 
     steps: Annotated[tuple[StepPlan, ...], Field(min_length=1, max_length=MOST_STEPS)]
@@ -88,24 +88,24 @@ class PipelinePlan(Noun):
     runs_on: Names = ()
 
 
-class Config(Noun):
+class ConfigPlan(Noun):
     """A config."""
 
     version: Version = "2"
     name: Bucket
-    defaults: Defaults = Defaults()
-    deployments: Annotated[tuple[Deployment, ...], Field(max_length=MOST_DEPLOYMENTS)] = ()
-    pipeline: PipelinePlan
+    defaults: ConfigDefaults = ConfigDefaults()
+    deployments: Annotated[tuple[ConfigDeployment, ...], Field(max_length=MOST_DEPLOYMENTS)] = ()
+    pipeline: PipelineSteps
 
 
-class Scheduled(Noun):
+class ScheduledConfig(Noun):
     """A config that is deployed again and again."""
 
     crontab: str = Field(min_length=1, max_length=CRONTAB_CHARACTERS)
     """Minute, hour, day of the month, month and day of the week, in UTC."""
     lives: Annotated[Whole, BeforeValidator(_as_lives), Field(ge=FOREVER, le=MOST_LIVES)] = FOREVER
     """How often it is deployed."""
-    config: Config
+    config: ConfigPlan
     type: str | None = None
     version: Version | None = None
     name: str | None = None

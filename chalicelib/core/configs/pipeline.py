@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, Self
 from pydantic import AwareDatetime
 
 from chalicelib.core.configs.matrices import Values, size_of
-from chalicelib.core.configs.model import Config
+from chalicelib.core.configs.model import ConfigPlan
 from chalicelib.core.noun import Noun
 
 
@@ -106,7 +106,7 @@ class Pipeline(Noun):
     """Of the config, when its last wish was carried out here."""
 
     @classmethod
-    def of(cls, config: Config, pipeline_id: str, values: Values, at: AwareDatetime) -> Self:
+    def of(cls, config: ConfigPlan, pipeline_id: str, values: Values, at: AwareDatetime) -> Self:
         """Return a new one."""
         steps = tuple(
             Step(

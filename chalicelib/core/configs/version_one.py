@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core.configs.model import Config
+from chalicelib.core.configs.model import ConfigPlan
 from chalicelib.core.errors import InvalidRequest
 
 
@@ -27,7 +27,7 @@ def migrated(document: Mapping[str, Any]) -> dict[str, Any]:
         pipeline = {"steps": [_step(name, step) for name, step in pipeline.items()]}
     if document.get("matrix") is not None:
         pipeline = {**pipeline, "matrix": document["matrix"]}
-    known = {name: document[name] for name in Config.model_fields if name in document}
+    known = {name: document[name] for name in ConfigPlan.model_fields if name in document}
     return {**known, "version": "2", "pipeline": pipeline}
 
 

@@ -12,33 +12,33 @@ Counts = dict[str, int]
 """How many, by name."""
 
 
-class Deployed(Shape):
+class DeployedConfig(Shape):
     """A config, and what it has become."""
 
     config: str
     pipelines: tuple[str, ...]
 
 
-class Stopped(Shape):
+class StoppedConfig(Shape):
     """A config that was cancelled, and those of its pipelines that were not over."""
 
     stopped_config: str
     stopped_pipelines: tuple[str, ...]
 
 
-class Told(Shape):
+class RetriedConfig(Shape):
     """What was done, in words."""
 
     message: str
 
 
-class Made(Shape):
+class MadeSchedule(Shape):
     """What was made."""
 
     id: str
 
 
-class Removed(Shape):
+class RemovedSchedule(Shape):
     """What is gone."""
 
     id: str

@@ -104,6 +104,19 @@ def test_a_refusal_is_a_problem_and_below_flowserv_a_message(api):
     assert list(responses[theirs]["content"]) == ["application/json"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/runs/{run_id}/archive",
+        "/flowserv/runs/{run_id}/downloads/archive",
+        "/flowserv/workflows/{workflow_id}/downloads/archive",
+    ],
+)
+def test_who_asks_for_an_archive_may_be_over_a_quota(api, path):
+    told = api["paths"][path]["get"]["responses"]["429"]["$ref"].rpartition("/")[2]
+    assert "Retry-After" in api["components"]["responses"][told]["headers"]
+
+
 def test_models_have_names_that_can_be_said(api):
     schemas = api["components"]["schemas"]
     assert {"RunView", "Problem", "Options", "Work"} <= set(schemas)

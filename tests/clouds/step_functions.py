@@ -1,0 +1,171 @@
+"""Step Functions in moto, which interprets state machines, with jobs and functions that are real.
+
+moto's states call boto3. Hooks of botocore on its session do what moto leaves out: PascalCase in the
+calls of ``aws-sdk`` states, objects as text. A job is run by the hook before it is submitted, as
+the embedded home would run it, with the objects that it reads and writes copied there and back;
+a function is answered by the hook.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.response import StreamingBody
+from moto import mock_aws
+
+from chalicelib.core.errors import StepFailed
+from chalicelib.core.states.batch_forms import camel
+from chalicelib.core.states.responses import error_of
+from tests.contract.aws_places import REGION, make_queue
+
+HERE = str(Path(__file__).parents[2])
+EXECUTES = {
+    "stepfunctions": {"execute_state_machine": True},
+    "batch": {"use_docker": False},
+    "lambda": {"use_docker": False},
+}
+ROLE = "arn:aws:iam::123456789012:role/states"
+SECONDS = 60
+Function = Callable[[str, bytes], bytes]
+
+
+class Ended(NamedTuple):
+    """What became of an execution."""
+
+    status: str
+    output: Any
+    error: str | None
+    cause: str | None
+    visited: list[str]
+
+
+@contextmanager
+def step_functions(root: Path, function: Function) -> Iterator[StepFunctions]:
+    """Lend Step Functions whose jobs find ``s3://`` below the root."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws(config=EXECUTES):
+        session = boto3.session.Session(region_name=REGION)
+        patch.setattr(boto3, "DEFAULT_SESSION", session)
+        yield StepFunctions(session, root, function)
+
+
+class StepFunctions:
+    """The account with a bucket and a queue, and the hooks."""
+
+    def __init__(self, session: Any, root: Path, function: Function) -> None:
+        own = boto3.session.Session(region_name=REGION)
+        self.s3, self.batch, self.states = (
+            own.client(name, region_name=REGION) for name in ("s3", "batch", "stepfunctions")
+        )
+        self.s3.create_bucket(Bucket="falsework")
+        make_queue("default")
+        self.jobs: list[dict[str, Any]] = []
+        self._root = root
+        self._function = function
+        self._failed: set[str] = set()
+        events = session.events
+        events.register("provide-client-params.batch.RegisterJobDefinition", _camel)
+        events.register("provide-client-params.batch.DeregisterJobDefinition", _camel)
+        events.register("after-call.batch.RegisterJobDefinition", _pascal)
+        events.register("after-call.s3.GetObject", _as_text)
+        events.register("provide-client-params.batch.SubmitJob", self._work)
+        events.register("after-call.batch.DescribeJobs", self._judge)
+        events.register("before-call.lambda.Invoke", self._answer)
+
+    def run(self, machine: dict[str, Any], given: Any = None, name: str = "e1") -> Ended:
+        """Execute the machine."""
+        number = len(self.states.list_state_machines()["stateMachines"])
+        made = self.states.create_state_machine(
+            name=f"m{number}", definition=json.dumps(machine), roleArn=ROLE
+        )
+        arn = self.states.start_execution(
+            stateMachineArn=made["stateMachineArn"], name=name, input=json.dumps(given or {})
+        )["executionArn"]
+        end = time.monotonic() + SECONDS
+        while (told := self.states.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            assert time.monotonic() < end, told
+            time.sleep(0.02)
+        history = self.states.get_execution_history(executionArn=arn)["events"]
+        entered = [each["stateEnteredEventDetails"]["name"] for each in history
+                   if "stateEnteredEventDetails" in each]  # fmt: skip
+        output = json.loads(told["output"]) if "output" in told else None
+        return Ended(told["status"], output, told.get("error"), told.get("cause"), entered)
+
+    def _work(self, params: dict[str, Any], **_: Any) -> None:
+        overrides = params["ContainerOverrides"] if "ContainerOverrides" in params else params["containerOverrides"]  # fmt: skip  # noqa: E501
+        told = {"containerOverrides": camel(overrides), **camel(params)}
+        self.jobs.append(told)
+        definition = self.batch.describe_job_definitions(jobDefinitions=[told["jobDefinition"]])
+        container = definition["jobDefinitions"][0]["containerProperties"]
+        command = told["containerOverrides"].get("command") or container["command"]
+        environment = {each["name"]: each["value"] for each in told["containerOverrides"]["environment"]}  # fmt: skip  # noqa: E501
+        self._fetch([*environment.values(), *command])
+        if _run(self._root, command, environment) != 0:
+            self._failed.add(told["jobName"])
+        self._bring([*environment.values(), *command])
+
+    def _fetch(self, texts: list[str]) -> None:
+        for bucket, key in _objects(texts, "/request.json"):
+            path = self._root / "s3" / bucket / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+    def _bring(self, texts: list[str]) -> None:
+        for bucket, key in _objects(texts, "/response.json"):
+            path = self._root / "s3" / bucket / key
+            if path.exists():
+                self.s3.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
+
+    def _judge(self, parsed: dict[str, Any], **_: Any) -> None:
+        for each in parsed["jobs"]:
+            each["status"] = "FAILED" if each["jobName"] in self._failed else "SUCCEEDED"
+
+    def _answer(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
+        name = params["url_path"].split("/")[-2]
+        parsed: dict[str, Any] = {"StatusCode": 200}
+        try:
+            content = self._function(name, params["body"])
+        except StepFailed as exc:
+            parsed["FunctionError"] = "Unhandled"
+            told = {"errorType": error_of(str(exc)), "errorMessage": str(exc)}
+            content = json.dumps(told).encode()
+        parsed["Payload"] = StreamingBody(io.BytesIO(content), len(content))
+        return AWSResponse("", 200, {}, None), parsed
+
+
+def _run(root: Path, command: list[str], environment: dict[str, str]) -> int:
+    if command[:1] == ["falsework-worker"]:
+        command = [sys.executable, "-m", "chalicelib.worker", *command[1:]]
+    told = {"PATH": os.environ["PATH"], "PYTHONPATH": HERE, "FALSEWORK_ROOT": str(root)}
+    return subprocess.run(
+        command, env=told | environment, cwd="/", capture_output=True, timeout=SECONDS, check=False
+    ).returncode
+
+
+def _objects(texts: list[str], end: str) -> list[tuple[str, str]]:
+    found = {text for text in texts if text.startswith("s3://") and text.endswith(end)}
+    return [tuple(each.removeprefix("s3://").split("/", 1)) for each in sorted(found)]
+
+
+def _camel(params: dict[str, Any], **_: Any) -> dict[str, Any]:
+    return camel(params)
+
+
+def _pascal(parsed: dict[str, Any], **_: Any) -> None:
+    parsed |= {name[0].upper() + name[1:]: value for name, value in parsed.items()}
+
+
+def _as_text(parsed: dict[str, Any], **_: Any) -> None:
+    if "Body" in parsed:
+        parsed["Body"] = parsed["Body"].read().decode()

@@ -1,0 +1,1 @@
+"""What an earlier version has written, and this one reads."""
