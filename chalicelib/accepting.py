@@ -62,7 +62,7 @@ def check_group(group: str, uses: Iterable[Use], ports: Ports) -> None:
     In this order: what another group may use is nobody's to learn by trying.
     """
     check_member(ports.caller.principal, group)
-    check_allowed(group, uses, ports.site.groups)
+    check_allowed(group, uses, ports.site.groups, ports.site.worker_role_arn)
 
 
 def check_queue(field: str, name: str, ports: Ports) -> None:

@@ -75,7 +75,8 @@ def define_job(document: object, ports: Ports) -> dict[str, Any]:
     if request.privileged and not ports.site.allow_privileged:
         raise batch_args.forbidden_privilege("privileged")
     uses = tuple(used_by_definition(request, ports.facilities.file_systems()))
-    check_any_allows(ports.caller.principal.groups, uses, ports.site.groups)
+    members, site = ports.caller.principal.groups, ports.site
+    check_any_allows(members, uses, site.groups, site.worker_role_arn)
     definition = JobDefinition(
         name=request.job_definition_name,
         image=ports.facilities.resolve_image(request.image),

@@ -20,7 +20,7 @@ from chalicelib.core.pipelines.checks import DEEPEST, check_pipeline
 from chalicelib.core.pipelines.model import KIND, Hook, Pipeline, RunStage
 from chalicelib.core.pipelines.planning import plan_pipeline
 from chalicelib.core.pipelines.references import has_references
-from chalicelib.core.plans.plan import Plan
+from chalicelib.core.plans.plan import Plan, StagePlan
 from chalicelib.core.run import Run
 from chalicelib.core.run_values import parts_of
 from chalicelib.core.states.merging import merged
@@ -53,12 +53,13 @@ def submit_pipeline(
 def preview_pipeline(document: object, ports: Ports, checks: Checks) -> dict[str, JsonValue]:
     """Return the plan that the document would become; nothing is created."""
     _, plan = _prepare(document, ports, checks)
-    return {
-        "stages": [
-            stage.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
-            for stage in plan.stages
-        ]
-    }
+    return {"stages": [_shown(stage) for stage in plan.stages]}
+
+
+def _shown(stage: StagePlan) -> JsonValue:
+    """Leave out what is as it is where nobody says so, but never what is done."""
+    told = stage.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+    return {**told, "action": {"action": stage.action.action, **told["action"]}}
 
 
 class _Kept(Wire):

@@ -205,6 +205,8 @@ API: Final = (
 SWEEP: Final = (
     _table("CountWorks", "Query"),
     _table("FindWhatIsDue", "Query", indexes=["by_check_time", "by_work_state"]),
+    _table("TendConfigs", "DeleteItem", "BatchWriteItem", why="stages of configs are deposited"),
+    _objects("KeepWorks", "scratch", *_KEPT, below=_SHELVES),
 )
 
 TELLING: Final = (

@@ -150,6 +150,8 @@ def _pack(run: Run, beside: _Beside) -> Packed:
         **index_keys(run),
         "error": run.error and run.error.model_dump(mode="json"),
         "jobs": [job.model_dump(mode="json", exclude_none=True) for job in run.jobs],
+        "announced": list(run.announced) or None,
+        "left_over": [each.model_dump(mode="json") for each in run.left_over] or None,
         "stages": [_pack_stage(stage, beside) for stage in run.stages],
         "outputs": None,
         "outputs_uri": None,

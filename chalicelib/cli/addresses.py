@@ -6,9 +6,10 @@ Redirects are not followed: a token must not travel to where we were not sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from email.message import Message
-from http.client import HTTPException
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
 from typing import Any, Final, NoReturn
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from urllib.request import (
 )
 
 from chalicelib import bootstrap
+from chalicelib.atomic_files import COPY_BYTES
 from chalicelib.cli.complaints import Complaint, Exit
 from chalicelib.cli.exchange import Bearer, Exchange, Line
 from chalicelib.core.errors import Misconfigured
@@ -82,8 +84,7 @@ class _Http:
             method=method,
         )
         try:
-            with self._opener.open(request, timeout=_SECONDS) as answer:
-                return Answer(answer.status, dict(answer.headers), answer.read())
+            return _answer_of(self._opener.open(request, timeout=_SECONDS))
         except HTTPError as exc:
             with exc:
                 return Answer(exc.code, dict(exc.headers), exc.read())
@@ -97,6 +98,44 @@ class _Http:
             mend="check --url or FALSEWORK_URL, or start it with `falsework serve`",
             code=Exit.ERROR,
         ) from error
+
+
+def fetched(link: str) -> Answer:
+    """Return what is behind a link that opens it by itself; nothing is shown there."""
+    host = _host_of(link)
+    if link.startswith("http:") and not is_loopback(host):
+        raise Complaint("the link would send the archive in clear text", mend="ask the operator")
+    parts = urlsplit(link)
+    line = _Http(f"{parts.scheme}://{parts.netloc}", is_here=is_loopback(host))
+    answer = line.request("GET", link.removeprefix(line.url), {})
+    if answer.status != HTTPStatus.OK:
+        raise Complaint(
+            f"{host} does not hand it out: HTTP status {answer.status}",
+            mend="ask again; links are good for some minutes",
+            code=Exit.ERROR,
+        )
+    return answer
+
+
+def _answer_of(answer: HTTPResponse) -> Answer:
+    """Return the answer; of a file its bytes come as they are asked for."""
+    headers = dict(answer.headers)
+    if "Content-Disposition" not in answer.headers:
+        with answer:
+            return Answer(answer.status, headers, answer.read())
+    length = answer.headers.get("Content-Length")
+    size_bytes = None if length is None else int(length)
+    return Answer(answer.status, headers, b"", _pieces(answer), size_bytes)
+
+
+def _pieces(answer: HTTPResponse) -> Iterator[bytes]:
+    """Raises OSError where it breaks off."""
+    with answer:
+        try:
+            while piece := answer.read(COPY_BYTES):
+                yield piece
+        except HTTPException as exc:
+            raise OSError(f"{type(exc).__name__}") from exc
 
 
 def _host_of(url: str) -> str:

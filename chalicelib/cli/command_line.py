@@ -19,8 +19,9 @@ from chalicelib.cli import (
     copying,
     costing,
     data_paths,
-    exporting,
     doctoring,
+    exporting,
+    keeping,
     redriving,
     resuming,
     serving,
@@ -81,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
     _add_submitting(verbs)
     _add_asking(verbs)
     _add_resuming(verbs)
+    _add_keeping(verbs)
     _add_copying(verbs)
     _add_syncing(verbs)
     _add_serving(verbs)
@@ -140,6 +142,14 @@ def _add_resuming(verbs: Any) -> None:
         verb.add_argument("--wait", action="store_true", help="stay until the run has ended")
         _add_runner(verb)
     rollback.add_argument("stage", metavar="STAGE")
+
+
+def _add_keeping(verbs: Any) -> None:
+    keeping.add_verbs(
+        _verb(verbs, "files", keeping.files, "list the files of a run that has succeeded"),
+        _verb(verbs, "archive", keeping.archive, "bring all of a run's files as one tar.gz"),
+        _verb(verbs, "delete", keeping.delete, "delete a run that has ended"),
+    )
 
 
 def _add_copying(verbs: Any) -> None:

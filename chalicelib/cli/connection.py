@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -45,9 +46,13 @@ class Connection:
         """Post a JSON text."""
         return self._ask("POST", path, body)
 
-    def delete(self, path: str, name: str) -> None:
+    def answer(self, path: str) -> Answer:
+        """Return the answer as it is: a file's bytes, a redirect, or that it is being made."""
+        return self._send("GET", path, is_file=True)
+
+    def delete(self, path: str, name: str, **query: object) -> None:
         """Delete what has that name below the path."""
-        self._send("DELETE", f"{path}/{quote(name, safe='')}")
+        self._send("DELETE", _target(f"{path}/{quote(name, safe='')}", query))
 
     def _ask(self, method: str, target: str, body: bytes = b"") -> Reply:
         answer = self._send(method, target, body)
@@ -59,12 +64,28 @@ class Connection:
             ) from exc
         return Reply(document, {name.lower(): value for name, value in answer.headers.items()})
 
-    def _send(self, method: str, target: str, body: bytes = b"") -> Answer:
+    def _send(
+        self, method: str, target: str, body: bytes = b"", *, is_file: bool = False
+    ) -> Answer:
         headers = {"Content-Type": "application/json"} if method == "POST" else {}
         answer = self._line.request(method, target, headers, body)
-        if not 200 <= answer.status < 300:
+        is_link = is_file and answer.status == HTTPStatus.TEMPORARY_REDIRECT
+        if not (200 <= answer.status < 300 or is_link):
             raise complaint_of_problem(answer.status, _problem(answer))
         return answer
+
+
+class _Own:
+    """The application in this process; files come in pieces."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def request(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Answer:
+        """Return the answer."""
+        return self._gateway.request(method, target, headers, body, is_streaming=True)
 
 
 def connect(settings: Settings) -> Connection:
@@ -72,7 +93,7 @@ def connect(settings: Settings) -> Connection:
     if settings.url:
         return Connection(address_of(settings.url, settings.token), is_remote=True)
     open_home(settings)
-    return Connection(Gateway(trusted=LOCAL), is_remote=False)
+    return Connection(_Own(Gateway(trusted=LOCAL)), is_remote=False)
 
 
 def run_path(run_id: str, rest: str = "") -> str:

@@ -91,6 +91,27 @@ def _amount(output: dict[str, Any]) -> str:
     return f"{files} file{'' if files == 1 else 's'}, {size} bytes"
 
 
+def plan_text(plan: dict[str, Any]) -> str:
+    """Return the stages of a pipeline's plan, and what each comes after, as a table."""
+    rows = [
+        [stage["name"], _does(stage), ", ".join(stage.get("after", ())) or "-"]
+        for stage in plan["stages"]
+    ]
+    return columns([["STAGE", "DOES", "AFTER"], *rows])
+
+
+def _does(stage: dict[str, Any]) -> str:
+    action = stage["action"]
+    told = action.get("kind", action["action"])
+    if "for_each" in action:
+        told += f" for each of {action['for_each']}"
+    if "when" in stage:
+        told += f" if {stage['when']['stage']} is {stage['when']['branch']}"
+    if "closes_for" in stage:
+        told += f" if {stage['closes_for']} fails"
+    return printable(told)
+
+
 def columns(rows: Sequence[Sequence[str]]) -> str:
     """Return the rows in columns as wide as their widest cells; the last one is free."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

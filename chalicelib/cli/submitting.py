@@ -14,10 +14,11 @@ from chalicelib.cli.connection import Connection, connect, run_path
 from chalicelib.cli.costing import range_text
 from chalicelib.cli.engines import OwnEngine, ensure_engine, host_warning
 from chalicelib.cli.places import settings_of
-from chalicelib.cli.request_kinds import DEMANDS, route_of
-from chalicelib.cli.showing import outputs_text, printable, run_text
+from chalicelib.cli.request_kinds import DEMANDS, ROUTES, route_of
+from chalicelib.cli.showing import outputs_text, plan_text, printable, run_text
 from chalicelib.cli.watching import Note, follow, progress
 from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
+from chalicelib.core.pipelines.model import KIND as PIPELINE
 from chalicelib.settings import Settings
 
 _EXITS: Final = {"SUCCESS": Exit.SUCCESS, "ERROR": Exit.ERROR, "CANCELED": Exit.CANCELED}
@@ -62,8 +63,12 @@ def validate(arguments: argparse.Namespace) -> Exit:
     """``validate FILE``: say what a submission would do; nothing is created."""
     connection = connect(settings_of(arguments))
     content = content_of(arguments.file)
-    if route_of(content) != DEMANDS:
-        raise Complaint("only demand executions can be looked at beforehand", field="kind",
+    route = route_of(content)
+    if route == ROUTES[PIPELINE]:
+        print(plan_text(connection.post(f"{route}?dry_run=true", content).document))
+        return Exit.SUCCESS
+    if route != DEMANDS:
+        raise Complaint("only demands and pipelines can be looked at beforehand", field="kind",
                         value=arguments.file, mend="submit it: falsework run FILE")  # fmt: skip
     told = connection.post(f"{DEMANDS}?dry_run=true", content).document
     for sentence in told["findings"]:

@@ -61,11 +61,18 @@ class Use(NamedTuple):
     value: str
 
 
-def check_allowed(group: str, uses: Iterable[Use], groups: Groups) -> None:
-    """Raise Forbidden for the first thing that the group may not use, or for the group itself."""
+def check_allowed(
+    group: str, uses: Iterable[Use], groups: Groups, worker_role: str | None = None
+) -> None:
+    """Raise Forbidden for the first thing that the group may not use, or for the group itself.
+
+    ``worker_role`` has to be listed: what has it can read what Falsework keeps of every group.
+    """
     rules = rules_of(group, groups)
     for use in uses if rules is not None else ():
         allowed: tuple[str, ...] | None = getattr(rules, use.listed)
+        if allowed is None and (use.listed, use.value) == (Listed.ROLE, worker_role):
+            allowed = ()
         if allowed is not None and not _is_among(use, allowed):
             raise Forbidden(
                 f"the group {group!r} may not use the {use.listed.noun} {use.value!r:.200}",
@@ -76,7 +83,10 @@ def check_allowed(group: str, uses: Iterable[Use], groups: Groups) -> None:
 
 
 def check_any_allows(
-    members: Collection[str] | None, uses: Collection[Use], groups: Groups
+    members: Collection[str] | None,
+    uses: Collection[Use],
+    groups: Groups,
+    worker_role: str | None = None,
 ) -> None:
     """Raise Forbidden unless one of the groups may use it all; None: a member of every group."""
     if groups is None or members is None:
@@ -84,7 +94,7 @@ def check_any_allows(
     refusals: list[Forbidden] = []
     for group in sorted(members):
         try:
-            check_allowed(group, uses, groups)
+            check_allowed(group, uses, groups, worker_role)
         except Forbidden as exc:
             refusals.append(exc)
         else:

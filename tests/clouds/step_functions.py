@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -24,11 +25,14 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.response import StreamingBody
 from moto import mock_aws
+from moto.stepfunctions.parser.asl.component.common.error_name import custom_error_name
 
 from chalicelib.core.errors import StepFailed
 from chalicelib.core.states.batch_forms import camel
 from chalicelib.core.states.responses import error_of
 from tests.contract.aws_places import REGION, make_queue
+
+log = logging.getLogger(__name__)
 
 HERE = str(Path(__file__).parents[2])
 EXECUTES = {
@@ -57,6 +61,8 @@ def step_functions(root: Path, function: Function) -> Iterator[StepFunctions]:
     with pytest.MonkeyPatch.context() as patch, mock_aws(config=EXECUTES):
         session = boto3.session.Session(region_name=REGION)
         patch.setattr(boto3, "DEFAULT_SESSION", session)
+        # A state that fails hands on what it has caught, and that may be called States.…
+        patch.setattr(custom_error_name, "ILLEGAL_CUSTOM_ERROR_PREFIX", "\0")
         yield StepFunctions(session, root, function)
 
 
@@ -75,12 +81,11 @@ class StepFunctions:
         self._function = function
         self._failed: set[str] = set()
         events = session.events
-        events.register("provide-client-params.batch.RegisterJobDefinition", _camel)
-        events.register("provide-client-params.batch.DeregisterJobDefinition", _camel)
-        events.register("after-call.batch.RegisterJobDefinition", _pascal)
+        events.register("provide-client-params.batch", _camel)
         events.register("after-call.s3.GetObject", _as_text)
         events.register("provide-client-params.batch.SubmitJob", self._work)
         events.register("after-call.batch.DescribeJobs", self._judge)
+        events.register_last("after-call.batch", _pascal)
         events.register("before-call.lambda.Invoke", self._answer)
 
     def run(self, machine: dict[str, Any], given: Any = None, name: str = "e1") -> Ended:
@@ -99,17 +104,15 @@ class StepFunctions:
         history = self.states.get_execution_history(executionArn=arn)["events"]
         entered = [each["stateEnteredEventDetails"]["name"] for each in history
                    if "stateEnteredEventDetails" in each]  # fmt: skip
-        output = json.loads(told["output"]) if "output" in told else None
-        return Ended(told["status"], output, told.get("error"), told.get("cause"), entered)
+        return Ended(told["status"], _value(told.get("output")), told.get("error"), told.get("cause"), entered)
 
     def _work(self, params: dict[str, Any], **_: Any) -> None:
-        overrides = params["ContainerOverrides"] if "ContainerOverrides" in params else params["containerOverrides"]  # fmt: skip  # noqa: E501
-        told = {"containerOverrides": camel(overrides), **camel(params)}
+        told = camel(params)
         self.jobs.append(told)
-        definition = self.batch.describe_job_definitions(jobDefinitions=[told["jobDefinition"]])
-        container = definition["jobDefinitions"][0]["containerProperties"]
-        command = told["containerOverrides"].get("command") or container["command"]
-        environment = {each["name"]: each["value"] for each in told["containerOverrides"]["environment"]}  # fmt: skip  # noqa: E501
+        (arn, overrides) = (told["jobDefinition"], told["containerOverrides"])
+        described = self.batch.describe_job_definitions(jobDefinitions=[arn])["jobDefinitions"]
+        command = overrides.get("command") or described[0]["containerProperties"]["command"]
+        environment = {each["name"]: each["value"] for each in overrides["environment"]}
         self._fetch([*environment.values(), *command])
         if _run(self._root, command, environment) != 0:
             self._failed.add(told["jobName"])
@@ -144,13 +147,23 @@ class StepFunctions:
         return AWSResponse("", 200, {}, None), parsed
 
 
+def _value(output: str | None) -> Any:
+    """moto hands a text out as it is, not as JSON."""
+    try:
+        return None if output is None else json.loads(output)
+    except ValueError:
+        return output
+
+
 def _run(root: Path, command: list[str], environment: dict[str, str]) -> int:
     if command[:1] == ["falsework-worker"]:
         command = [sys.executable, "-m", "chalicelib.worker", *command[1:]]
     told = {"PATH": os.environ["PATH"], "PYTHONPATH": HERE, "FALSEWORK_ROOT": str(root)}
-    return subprocess.run(
+    done = subprocess.run(
         command, env=told | environment, cwd="/", capture_output=True, timeout=SECONDS, check=False
-    ).returncode
+    )
+    log.info("%s ended with %s: %s", command, done.returncode, (done.stdout + done.stderr)[-2000:])
+    return done.returncode
 
 
 def _objects(texts: list[str], end: str) -> list[tuple[str, str]]:
@@ -159,11 +172,15 @@ def _objects(texts: list[str], end: str) -> list[tuple[str, str]]:
 
 
 def _camel(params: dict[str, Any], **_: Any) -> dict[str, Any]:
-    return camel(params)
+    """Names of tags and parameters are the user's own."""
+    own = {name: params.pop(name) for name in ("Tags", "Parameters") if name in params}
+    return camel(params) | {name.lower(): value for name, value in own.items()}
 
 
 def _pascal(parsed: dict[str, Any], **_: Any) -> None:
-    parsed |= {name[0].upper() + name[1:]: value for name, value in parsed.items()}
+    """In both spellings: moto itself reads the SDK's."""
+    for each in (parsed, *parsed.get("jobs", ())):
+        each |= {name[0].upper() + name[1:]: value for name, value in list(each.items())}
 
 
 def _as_text(parsed: dict[str, Any], **_: Any) -> None:

@@ -15,7 +15,8 @@ from moto import mock_aws
 from chalicelib.aws.checkup import check_up
 from chalicelib.aws.checkup.deployment import Deployment
 from chalicelib.aws.checkup.functions import BY_QUEUE, BY_RULE, FUNCTIONS, REPORTS
-from chalicelib.aws.checkup.policies import ENGINE, MORE
+from chalicelib.aws.checkup.policies import needed
+from chalicelib.aws.checkup.queues import FED, LAST
 from chalicelib.aws.clients import Clients
 from chalicelib.core.findings import Finding, Verdict, skew
 from infra import policies
@@ -43,7 +44,7 @@ class Account:
             self._make_function(handler)
         for handler in BY_RULE:
             self._make_rule(handler)
-        for queue, handler in (("submissions", "on_submission"), ("wake", "on_wake")):
+        for queue, handler in FED.items():
             self._make_mapping(queue, handler)
         ecr = self.get("ecr")
         ecr.create_repository(repositoryName=f"{NAME}-worker")
@@ -83,11 +84,11 @@ class Account:
         )
 
     def _make_queues(self) -> None:
-        for queue in ("dead-letters", "event-failures"):
+        for queue in LAST:
             self.get("sqs").create_queue(QueueName=f"{NAME}-{queue}")
         letters = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{NAME}-dead-letters"
         policy = json.dumps({"deadLetterTargetArn": letters, "maxReceiveCount": 5})
-        for queue, seconds in (("submissions", 360), ("wake", 90)):
+        for queue, seconds in (("submissions", 360), ("wake", 90), ("notices", 180)):
             self.get("sqs").create_queue(
                 QueueName=f"{NAME}-{queue}",
                 Attributes={"VisibilityTimeout": str(seconds), "RedrivePolicy": policy},
@@ -311,4 +312,4 @@ def test_clocks_that_differ_are_noticed(seconds, verdict):
 def test_what_is_looked_for_is_what_the_policies_grant(handler):
     document = policies.policy(handler or "api_handler", "dev")
     granted = {action for each in document["Statement"] for action in each["Action"]}
-    assert {*ENGINE, *MORE.get(handler, ())} <= granted
+    assert set(needed(handler)) <= granted

@@ -9,8 +9,10 @@ from itertools import chain
 import pytest
 
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, StaleRun
+from chalicelib.core.plans.announcements import Announcement, Target
 from chalicelib.core.plans.plan import NoAction, Plan, StagePlan
 from chalicelib.core.run import (
+    Change,
     JobState,
     RunError,
     RunState,
@@ -44,6 +46,7 @@ def full_run():
                 stage_name="execute",
                 status=StageStatus.COMPLETE,
                 attempts=2,
+                attempts_before=1,
                 result={"a": [1, None, "ü\u2028\n"]},
                 begun_at=NOON,
             ),
@@ -61,7 +64,27 @@ def full_run():
         ),
         outputs={"o": {"uri": "s3://bkt/k", "bytes": 2**53}},
         error=RunError(stage="execute", cause="user", message="it\nbroke"),
+        announced=("2:PENDING", "2:execute:2:COMPLETE"),
+        left_over=(
+            Change(key="1:ERROR", generation=1, status="ERROR", at=NOON, why="it\nbroke"),
+            Change(
+                key="1:execute:1:RETRY",
+                generation=1,
+                stage="execute",
+                attempt=1,
+                status="RETRY",
+                at=NOON,
+            ),
+        ),
         plan=Plan(
+            notices=(
+                Announcement(
+                    states=("ERROR",),
+                    stages=("*",),
+                    stages_on=("RETRY",),
+                    targets=(Target(kind="mail", name="ann@example.org"),),
+                ),
+            ),
             stages=(StagePlan(name="execute", action=NoAction()),),
             request={"command": ['echo "$HOME"', "\\"]},
         ),
@@ -72,6 +95,13 @@ def test_a_run_comes_back_as_it_was_saved(runs):
     saved = runs.save(full_run())
     assert saved == full_run().model_copy(update={"version": 1})
     assert runs.load("full.run_1-x") == saved
+
+
+def test_what_was_announced_is_forgotten_where_the_run_forgets_it(runs):
+    saved = runs.save(full_run())
+    again = runs.save(saved.model_copy(update={"announced": (), "left_over": ()}))
+    assert runs.load(again.id) == again
+    assert (again.announced, again.left_over) == ((), ())
 
 
 def test_an_unknown_run_is_not_found(runs):

@@ -125,7 +125,7 @@ def test_terraform_is_given_every_function_too(packaged, built, lambda_python, t
     told = json.loads((tmp_path / "out" / "chalice.tf.json").read_text())["resource"]
     assert {each["handler"] for each in told["aws_lambda_function"].values()} == set(HANDLERS)
     assert len(told["aws_iam_role_policy"]) == len(HANDLERS)
-    assert len(told["aws_lambda_event_source_mapping"]) == 2
+    assert len(told["aws_lambda_event_source_mapping"]) == 3
     assert (tmp_path / "out" / "deployment.zip").stat().st_size
 
 

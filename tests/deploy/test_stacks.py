@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from infra import stacks
 from infra.deploy import Aws, deploy_app
 from infra.outputs import VARIABLES, Place
+from infra.policies import FUNCTIONS
 from infra.templates import read
 from tests.clouds.clients import client, closing_clients
 from tests.deploy.moto_for_chalice import serving
@@ -114,7 +115,7 @@ def test_another_machine_deploys_the_same_application(account, first, lambda_pyt
 @pytest.mark.usefixtures("first")
 def test_a_stage_is_destroyed_in_two_steps_and_its_data_only_by_name(account):
     wrong = account.run("destroy", "dev", "--delete-data", "falsework-prod")
-    assert (wrong.returncode, len(account.functions())) == (2, 7)
+    assert (wrong.returncode, len(account.functions())) == (2, len(FUNCTIONS))
     assert account.run("destroy", "dev").returncode == 0
     assert not account.functions()
     assert account.client("dynamodb").list_tables()["TableNames"] == ["falsework-dev"]

@@ -16,7 +16,7 @@ from chalicelib.configs.ticking import spawn_due
 from chalicelib.local.database import Database
 from chalicelib.local.work_store import open_work_ports
 from chalicelib.work_ports import WorkPorts
-from chalicelib.works import buckets
+from chalicelib.works import buckets, results
 from tests.flow.worlds import World
 
 
@@ -77,9 +77,17 @@ class ConfigWorld(World):
                 notice_update(ended, self.counted, self.ports)
         return found
 
-    def round(self, seconds: float = 31) -> None:
+    def transfer(self) -> None:
+        """Move what has succeeded from Buckets to Results, as ``workflow transfer`` does."""
+        ended = buckets.view({"query": {"status": "success"}}, self.works)
+        results.deposit_results(ended, self.works)
+        buckets.delete([each["id"] for each in ended], self.works)
+
+    def round(self, seconds: float = 31, *, is_transferred: bool = False) -> None:
         """The worker works, time passes, the sweep comes."""
         self.work(is_told=False)
+        if is_transferred:
+            self.transfer()
         self.now += timedelta(seconds=seconds)
         self.sweep()
 

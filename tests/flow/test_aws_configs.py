@@ -82,3 +82,19 @@ def test_the_sweep_lets_schedules_spawn(world, ask):
     (schedule,) = ask("GET", f"{BASE}/schedule")
     assert (schedule["status"], len(schedule["history"])) == ("expired", 1)
     assert world.sweep()["schedules"] == 0
+
+
+def test_large_works_of_a_config_are_kept_as_others_are(world, ask):
+    """Each bears the matrix's text three times, and has to lie in S3."""
+    mark = "${{ matrix.text }}"
+    step = a_step(
+        "one", matrix={"text": ["x" * 30_000]}, work={"parameters": {"x": [mark, mark, mark]}}
+    )
+    sent = {"crontab": "* * * * *", "lives": 1, "config": a_config(step)}
+    ask("POST", f"{BASE}/schedule", sent)
+    world.now += timedelta(minutes=1)
+    assert world.sweep()["schedules"] == 1
+    work = withdrawn(ask, "one")
+    assert work["parameters"] == {"x": ["x" * 30_000] * 3}
+    ended(ask, work)
+    assert [each["status"] for each in pipelines(ask)] == ["success"]

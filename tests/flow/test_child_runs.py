@@ -8,8 +8,9 @@ from contextlib import suppress
 
 import pytest
 
-from chalicelib import engine
+from chalicelib import child_runs, engine, perform
 from chalicelib.accepting import accept
+from chalicelib.core.commands import TendRuns
 from chalicelib.core.errors import Conflict, Refused, Unavailable
 from chalicelib.core.events import CancelRequested, RunRequested, TimerFired
 from chalicelib.core.plans.plan import NoAction, Plan, StagePlan
@@ -181,6 +182,18 @@ def test_who_dies_anywhere_starts_nothing_twice_and_forgets_nothing(tmp_path):
         if not died:
             break
     assert die_at > 20
+
+
+def test_who_is_late_starts_nothing(family, monkeypatch):
+    """He has loaded the run before it was cancelled; since then it has settled."""
+    with monkeypatch.context() as patch:
+        patch.setattr(perform.child_runs, "tend", lambda command, run, ports: [])
+        old = family.begin(each(), given=[1, 2])
+    engine.handle(CancelRequested(run_id="p", at=family.world.now), family.world.ports)
+    assert family.look().settled_at is not None
+    command = TendRuns(stage="each", generation=1, attempt=1, is_over=False)
+    assert child_runs.tend(command, old, family.world.ports) == []
+    assert family.started == []
 
 
 def test_a_choice_leaves_the_other_branch_out(family):

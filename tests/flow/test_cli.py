@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -445,6 +446,25 @@ def test_the_same_verbs_work_through_a_url(here):
         assert falsework("cancel", "e1", cwd=here, FALSEWORK_URL=url).returncode == 2
         bad = falsework("run", "-", cwd=here, stdin="[]", FALSEWORK_URL=url)
         assert (bad.returncode, "not an object" in bad.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("is_remote", [False, True], ids=["embedded", "by a url"])
+def test_what_a_run_left_is_shown_brought_and_deleted(here, is_remote):
+    assert falsework("run", "-", "--wait", stdin=copying_demand("e1"), cwd=here).returncode == 0
+    with serving(here / ".falsework") as (_, port):
+        told = {"FALSEWORK_URL": f"http://127.0.0.1:{port}"} if is_remote else {}
+
+        def ask(*words):
+            done = falsework(*words, cwd=here, **told)
+            return done.returncode, done.stdout
+
+        assert "out/copy  6" in ask("files", "e1")[1]
+        assert ask("archive", "e1")[0] == 0
+        with tarfile.open(here / "run.e1.tar.gz") as packed:
+            assert packed.getnames() == ["out/copy"]
+        assert ask("delete", "e1", "--files") == (0, "e1 deleted\n")
+        assert ask("delete", "e1")[0] == ask("archive", "e1")[0] == ask("files", "e1")[0] == 2
+    assert not (here / ".falsework/s3/bucket/results/e1/res/copy").exists()
 
 
 def test_a_root_on_the_command_line_overrules_a_url_of_the_environment(here):

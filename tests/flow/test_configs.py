@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from chalicelib.configs import changing, noticing
 from chalicelib.configs.deploying import Origin, migrate
 from chalicelib.configs.shelf import ACTIVE
+from chalicelib.configs.tending import tend_all
 from chalicelib.core.errors import Conflict, NotFound
-from chalicelib.document_ports import StaleDocument
 from chalicelib.works import audits, buckets, results
 from tests.flow.config_world import ConfigWorld, a_config, a_step
 from tests.flow.worlds import Killed
@@ -236,8 +237,9 @@ def test_an_old_config_migrates_once(world):
     assert len(world.configs()) == 1
 
 
+@pytest.mark.parametrize("is_transferred", [False, True], ids=["left there", "transferred"])
 @pytest.mark.parametrize("dies_after", [False, True], ids=["before", "after"])
-def test_a_config_survives_death_at_any_call(tmp_path, dies_after):
+def test_a_config_survives_death_at_any_call(tmp_path, dies_after, is_transferred):
     config = a_config(a_step("one", matrix={"n": [1, 2]}), a_step("two", 2))
     dry = ConfigWorld(tmp_path / "dry")
     origin = Origin(dry.now, 5)
@@ -254,12 +256,12 @@ def test_a_config_survives_death_at_any_call(tmp_path, dies_after):
                 world.deploy(config, origin=origin)
         for _ in range(6):
             with suppress(Killed):
-                world.round()
+                world.round(is_transferred=is_transferred)
         where = f"call {die_at}, {name}"
         assert world.statuses() == ["success"], where
         assert world.done == Counter({"one": 2, "two": 1}), where
         total = buckets.status(world.works)["total"]
-        assert total == 3, where
+        assert total == (0 if is_transferred else 3), where
         assert marks(world) == (), where
 
 
@@ -302,27 +304,52 @@ def test_a_wish_survives_death_at_any_call(tmp_path, wish, dies_after):
         assert marks(world) == (), where
 
 
+def between(world, **changed):
+    """Ports whose documents do something of the test's own besides."""
+    busy = SimpleNamespace(
+        **{
+            name: getattr(world.ports.documents, name)
+            for name in ("load", "save", "remove", "list")
+        }
+    )
+    vars(busy).update(changed)
+    return world.ports._replace(documents=busy)
+
+
 def test_of_two_who_tend_at_once_one_deposits(world):
-    """The other saves in between, at every place where it could."""
-    real = world.ports.documents.save
+    """The other one looks just before the plan is saved."""
     rivals = []
 
     def save(partition, key, *args, **told):
         if partition.startswith("pipelines#") and not rivals:
             rivals.append(key)
             world.sweep()
-        return real(partition, key, *args, **told)
+        return world.ports.documents.save(partition, key, *args, **told)
 
     config = world.deploy(a_config(a_step("one", matrix={"n": [1, 2, 3]})))
     world.work(status="failure")
-    busy = type("Busy", (), {"save": staticmethod(save)})()
-    for name in ("load", "remove", "list"):
-        setattr(busy, name, getattr(world.ports.documents, name))
-    with suppress(StaleDocument):
-        changing.retry(wanted(config), None, world.counted, world.ports._replace(documents=busy))
+    changing.retry(wanted(config), None, world.counted, between(world, save=save))
     assert rivals
     world.pass_time()
     world.sweep()
     assert world.queued() == Counter({"one": 3})
     world.round()
     assert world.statuses() == ["success"]
+
+
+def test_a_config_that_is_retried_while_its_end_is_noted_is_not_forgotten(world):
+    config = world.deploy(a_config(a_step("one")))
+    world.work(status="failure", is_told=False)
+    rivals = []
+
+    def remove(partition, key):
+        if partition == ACTIVE and not rivals:
+            rivals.append(changing.retry(wanted(config), None, world.counted, world.ports))
+        world.ports.documents.remove(partition, key)
+
+    tend_all(world.counted, between(world, remove=remove))
+    assert rivals
+    world.round()
+    world.round()
+    assert world.statuses() == ["success"]
+    assert marks(world) == ()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
 
 from chalicelib import bootstrap, kinds
+from chalicelib.core.documents import parse_document
 from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.pipelines.checks import check_pipeline
+from chalicelib.core.pipelines.model import Pipeline, RunStage, StatusHooks
 from chalicelib.core.run import RunState
 from chalicelib.settings import Settings
-from tests.flow.doors import copying_demand
+from tests.flow.doors import CHECKOUT, copying_demand, falsework
+from tests.flow.pipeline_parts import choice, hook, ran, says
 
 
 @pytest.fixture
@@ -76,8 +81,60 @@ def test_a_demand_a_sync_and_what_they_come_to(home):
         ([{"name": "a", "kind": "value", "value": "$.somewhere"}], "stages.0.value"),
         ([{"name": "a", "kind": "data-sync", "request": {}}], "stages.0.request.source_path"),
         ([{"name": "a", "kind": "value", "value": 1}] * 2, "stages.1.name"),
+        ([{"name": "a", "kind": "value", "value": "$.input["}], "stages.0.value"),
+        ([{"name": "a", "kind": "data-sync", "request": "all"}], "stages.0.request"),
+        ([{"name": "a", "kind": "data-sync", "for_each": "all"}], "stages.0.for_each"),
+        ([{"name": "a", "kind": "value", "value": "$.item"}], "stages.0.value"),
+        ([choice("c", "$.input", a=1)], "stages.0.name"),
+        (
+            [
+                choice("c", "$.input", a=1),
+                {"name": "v", "kind": "value", "value": 1, "when": {"choice": "c", "branch": "b"}},
+            ],
+            "stages.1.when.branch",
+        ),
+        (
+            [{"name": "v", "kind": "value", "value": 1, "when": {"choice": "c", "branch": "b"}}],
+            "stages.0.when.choice",
+        ),
+        (
+            [ran("a", says(1), status={"started": {"kind": "x", "request": {}}})],
+            "stages.0.status.started.kind",
+        ),
+        (
+            [ran("a", says(1), status={"failed": {"kind": "data-sync", "request": {}}})],
+            "stages.0.status.failed.request.source_path",
+        ),
+        (
+            [ran("a", says(1), status={"pre_run": hook(says("$.stages.a.result"))})],
+            "stages.0.status.pre_run.request.input",
+        ),
+        (
+            [ran("a", {"input": "$.input", "stages": [{"name": "b", "kind": "nothing"}]})],
+            "stages.0.request.stages.0.kind",
+        ),
     ],
-    ids=["kind", "value", "after", "cycle", "later stage", "root", "request", "twice"],
+    ids=[
+        "kind",
+        "value",
+        "after",
+        "cycle",
+        "later stage",
+        "root",
+        "request",
+        "twice",
+        "path",
+        "text",
+        "items",
+        "no items",
+        "idle choice",
+        "branch",
+        "choice",
+        "hook's kind",
+        "hook's request",
+        "hook too early",
+        "nested",
+    ],
 )
 def test_what_could_never_be_performed_is_refused_before_it_starts(home, stages, field):
     with pytest.raises(InvalidRequest) as refused:
@@ -93,3 +150,47 @@ def test_a_preview_shows_the_plan_and_creates_nothing(home):
     assert [stage["name"] for stage in shown["stages"]] == ["a"]
     assert json.dumps(shown)
     assert bootstrap.ports().runs.list().runs == ()
+
+
+class TestTheDocumentation:
+    """What docs/pipelines.md shows is so."""
+
+    @pytest.fixture
+    def shown(self):
+        text = (CHECKOUT / "docs/pipelines.md").read_text()
+        return [json.loads(part.split("```")[0]) for part in text.split("```json")[1:]]
+
+    def test_its_example_runs(self, tmp_path, shown):
+        (tmp_path / "pipeline.json").write_text(json.dumps(shown[0]))
+        reads = tmp_path / ".falsework/s3/data/reads/a"
+        reads.parent.mkdir(parents=True)
+        reads.write_text("a")
+        seen = falsework("validate", "pipeline.json", cwd=tmp_path)
+        assert seen.returncode == 0, seen.stderr
+        assert "data-sync for each of $.input.copies" in seen.stdout
+        done = falsework("run", "pipeline.json", "--wait", cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.endswith('{\n  "copied": [\n    "reads/",\n    "reads/a"\n  ]\n}\n')
+        assert (tmp_path / ".falsework/s3/data/b/a").read_text() == "a"
+        (run_id,) = re.findall(r"^run +(\S+)$", done.stdout, re.MULTILINE)
+        told = falsework("show", run_id, cwd=tmp_path).stdout
+        assert told.count(f"SUCCESS  {run_id}.copy.") == 2
+
+    def test_its_choice_is_one(self, shown):
+        look = {"name": "look", "kind": "value", "value": {"size_bytes": 2_000_000}}
+        end = {"name": "e", "kind": "value", "value": "$.stages.size.result"}
+        parsed = parse_document(Pipeline, {"stages": [look, shown[1], end]})
+        check_pipeline(parsed, kinds.KINDS)
+
+    def test_its_batch_job_is_accepted(self, home, shown):
+        assert kinds.submit(shown[2], bootstrap.ports(), "docs").kind == "batch-job"
+
+    def test_every_kind_is_named(self):
+        text = (CHECKOUT / "docs/pipelines.md").read_text()
+        row = next(line for line in text.splitlines() if line.startswith("| `kind` |"))
+        assert all(f"`{kind}`" in row for kind in kinds.KINDS)
+
+    def test_every_hook_and_field_is_named(self):
+        text = (CHECKOUT / "docs/pipelines.md").read_text()
+        fields = {*StatusHooks.model_fields, *RunStage.model_fields, *Pipeline.model_fields}
+        assert [name for name in fields if f"`{name}`" not in text] == []

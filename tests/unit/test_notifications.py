@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,15 @@ from pydantic import ValidationError
 from chalicelib.core.asked_notices import announcements
 from chalicelib.core.documents import parse_document
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.core.notice import Notice, Told, ToldRun, ToldStage, mail_of, signature
+from chalicelib.core.notice import (
+    Notice,
+    Told,
+    ToldRun,
+    ToldStage,
+    mail_of,
+    signature,
+    webhook_headers,
+)
 from chalicelib.core.notifications import Notifications, Notify, is_address
 from chalicelib.core.options import Options, check_options
 from chalicelib.core.plans.announcements import Announcement, Target
@@ -264,3 +273,14 @@ class TestTexts:
         expected = hmac.new(b"key", b'1767225600.{"a":1}', hashlib.sha256).hexdigest()
         assert signature("key", "1767225600", b'{"a":1}') == f"sha256={expected}"
         assert signature("key", "1767225601", b'{"a":1}') != f"sha256={expected}"
+
+    def test_the_receiver_of_the_documentation_knows_what_is_ours(self):
+        page = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text()
+        place: dict[str, Any] = {}
+        exec(page.split("```python\n")[1].split("```")[0], place)
+        headers = webhook_headers(Notice(target=CI, told=told()), b"{}", "key", datetime.now(UTC))
+        assert place["is_ours"](headers, b"{}", "key")
+        assert not place["is_ours"](headers, b"{ }", "key")
+        assert not place["is_ours"](headers, b"{}", "another")
+        old = webhook_headers(Notice(target=CI, told=told()), b"{}", "key", AT)
+        assert not place["is_ours"](old, b"{}", "key")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from chalicelib.aws.checkup.deployment import Deployment, or_none
 from chalicelib.core.findings import Finding, fault, fine, judged, warning
 
-BY_QUEUE: Final = ("on_submission", "on_wake")
+BY_QUEUE: Final = ("on_submission", "on_wake", "on_notice")
 BY_RULE: Final = ("on_object_created", "on_job_change", "on_sweep", "on_cleanup_time")
 FUNCTIONS: Final = ("", *BY_QUEUE, *BY_RULE)
 REPORTS: Final = "FALSEWORK_REPORTS_BATCH_ITEM_FAILURES"

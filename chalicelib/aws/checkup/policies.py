@@ -29,14 +29,20 @@ ENGINE: Final = (
     "batch:RegisterJobDefinition",
     "sqs:SendMessage",
 )
-"""What every function does, for whoever is woken performs what is owed."""
+"""What functions do that drive runs: whoever is woken performs what is owed."""
 _TAKING: Final = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 MORE: Final = {
     "": ("dynamodb:Query", "dynamodb:DeleteItem"),
     "on_submission": _TAKING,
     "on_wake": _TAKING,
+    "on_notice": _TAKING,
     "on_sweep": ("dynamodb:Query",),
 }
+
+
+def needed(handler: str) -> tuple[str, ...]:
+    """Return what the function cannot do without; the one that only delivers drives no runs."""
+    return (*(() if handler == "on_notice" else ENGINE), *MORE.get(handler, ()))
 
 
 def check_policies(deployment: Deployment) -> Iterator[Finding]:
@@ -48,8 +54,7 @@ def check_policies(deployment: Deployment) -> Iterator[Finding]:
             continue
         role = str(function["Role"]).rpartition("/")[2]
         allowed = set(_allowed(iam, role))
-        needed = (*ENGINE, *MORE.get(handler, ()))
-        missing = [each for each in needed if not _has(allowed, each)]
+        missing = [each for each in needed(handler) if not _has(allowed, each)]
         about = f"policy of {deployment.function(handler)}"
         yield judged(
             about,

@@ -8,17 +8,18 @@ from typing import Any, Final
 from chalicelib.aws.checkup.deployment import Deployment, or_none
 from chalicelib.core.findings import Finding, fault, fine, judged, warning
 
-FED: Final = {"submissions": "on_submission", "wake": "on_wake"}
+FED: Final = {"submissions": "on_submission", "wake": "on_wake", "notices": "on_notice"}
 """Queue → the function that it feeds."""
 LAST: Final = {
-    "dead-letters": "look: falsework redrive --list; mend the cause; falsework redrive",
+    "dead-letters": "see docs/runbook.md, dead-letters; then: falsework redrive",
+    "notice-dead-letters": "see docs/runbook.md, notice-dead-letters; then: falsework redrive",
     "event-failures": "see docs/runbook.md, event-failures; then purge the queue",
 }
 """Queue → what to do when something is in it."""
 
 
 def check_queues(deployment: Deployment) -> Iterator[Finding]:
-    """Look at all four."""
+    """Look at all of them."""
     for queue, handler in FED.items():
         yield from _fed(deployment, queue, handler)
     for queue, mend in LAST.items():

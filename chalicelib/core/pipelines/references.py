@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from chalicelib.core.documents import at_field, shortened
+from chalicelib.core.documents import shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.pipelines.model import AnyStage, ChoiceStage, RunStage, ValueStage
 from chalicelib.core.run_values import is_reference, parts_of
@@ -66,6 +66,15 @@ def _texts_of_runs(stage: RunStage) -> Iterator[tuple[str, str, tuple[str, ...]]
             yield field, text, (*own, *extra)
 
 
+def _check_path(text: str, field: str) -> None:
+    if not text.startswith("$"):
+        return
+    try:
+        steps(text.removeprefix("$") if text.startswith("$$") else text)
+    except InvalidRequest as exc:
+        raise InvalidRequest(str(exc), field=field, value=shortened(text), mend=exc.mend) from exc
+
+
 def stages_in(text: str) -> Iterator[str]:
     """Yield the names of the stages that a reference mentions."""
     for match in _PATH.finditer(text):
@@ -103,9 +112,7 @@ def check_reference(text: str, field: str, before: set[str], extra: tuple[str, .
 
     ``extra``: what can be referred to from there, and not from everywhere.
     """
-    with at_field(field):
-        if text.startswith("$"):
-            steps(text.removeprefix("$") if text.startswith("$$") else text)
+    _check_path(text, field)
     for match in _PATH.finditer(text):
         root, name = match["root"], match["quoted"] or match["name"]
         if root == "stages" and name not in {*before, *extra}:

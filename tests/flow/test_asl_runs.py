@@ -1,0 +1,198 @@
+"""State machines in moto's interpreter come to what the same documents come to in our engine."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+
+from chalicelib import bootstrap, engine, kinds
+from chalicelib.core.asl.machine import state_machine
+from chalicelib.core.states.failures import failure_of, output_of
+from chalicelib.local.folders import OWN_FILE_SYSTEM_ID as FS
+from tests.clouds.step_functions import step_functions
+from tests.flow.test_data_sync_runs import Home
+
+HANDLERS = "aibs_informatics_aws_lambda.handlers.data_sync."
+LIST = f"{HANDLERS}list_data_paths_handler"
+STATS = f"{HANDLERS}get_data_path_stats_handler"
+INPUT = {
+    "n": 3,
+    "names": ["one", "two", "three"],
+    "rows": [{"Value": 0, "at": "a"}, {"Value": 2, "at": "b"}],
+    "path": "s3://bucket/in/",
+    "text": "it is {a} text",
+}
+
+
+@pytest.fixture
+def home(tmp_path):
+    yield Home(tmp_path)
+    bootstrap.use(bootstrap.settings().model_copy(update={"root": tmp_path / "gone"}))
+
+
+@pytest.fixture
+def states(home):
+    with step_functions(home.root, lambda *call: home.home.ports.functions.invoke(*call, "t")) as (
+        lent
+    ):
+        yield lent
+
+
+def value(name, told, **more):
+    return {"name": name, "kind": "value", "value": told, **more}
+
+
+def call(name, payload, function=LIST, **more):
+    request = {"function_name": function, "payload": payload}
+    return {"name": name, "kind": "lambda-function", "request": request, **more}
+
+
+def pipeline(*stages, **fields):
+    return {"kind": "pipeline", "input": INPUT, "stages": list(stages), **fields}
+
+
+def function(payload, **more):
+    return {"kind": "batch-lambda", "image": "falsework-worker", "handler": LIST,
+            "payload": payload, **more}  # fmt: skip
+
+
+def shell(script, payload=1, **more):
+    place = 'F="$FALSEWORK_ROOT/s3/${AWS_LAMBDA_EVENT_RESPONSE_LOCATION#s3://}"; '
+    return function(payload, image="ghcr.io/lab/tool:1", handler="tool.main",
+                    command=["/bin/sh", "-ec", f"{place}{script}"], **more)  # fmt: skip
+
+
+def chosen(number):
+    rule = {"Variable": "$.input.n", "NumericEquals": number}
+    return {"name": "which", "kind": "choice", "cases": [{"when": rule, "then": "three"}],
+            "default": "other"}  # fmt: skip
+
+
+def when(branch):
+    return {"choice": "which", "branch": branch}
+
+
+DOCUMENTS = {
+    "one value": pipeline(value("v", {"a": "$.input.n", "b": ["$.input.n", ["$.input.names[1]"]]})),
+    "the last result": pipeline(value("v", 1), value("w", None)),
+    "an output": pipeline(value("v", "$.input.rows"), output=["$.stages.v.result[0].at", "x"]),
+    "functions of States": pipeline(
+        value("a", "States.Format('{}-{}', $.input.n, $.run.group)"),
+        value("b", "States.JsonMerge($.input.rows[0], $.input.rows[1], false)"),
+        value("c", ["States.ArrayGetItem($.input.names, 2)", "$.stages.a.result"]),
+        value("d", "$.input.rows[?(@.Value != 0 && @.Value != '0')]"),
+        output={"a": "$.stages.a.result", "b": "$.stages.b.result", "c": "$.stages.c.result",
+                "d": "$.stages.d.result"},
+    ),
+    "the branch that holds": pipeline(
+        chosen(3), value("yes", 1, when=when("three")), value("no", 2, when=when("other"),
+        after=["which"]), value("end", ["$.stages.yes.result", "$.stages.no.result",
+        "$.stages.which.result"], after=["yes", "no"]),
+    ),
+    "the branch that is left": pipeline(
+        chosen(4), value("yes", 1, when=when("three")), value("no", 2, when=when("other"),
+        after=["which"]), value("end", ["$.stages.yes.result", "$.stages.no.result",
+        "$.stages.which.result"], after=["yes", "no"]),
+    ),
+    "side by side": pipeline(
+        value("a", 1), value("b-1", 2, after=["a"]), value("c", "$.stages.a.result", after=["a"]),
+        value("d", "$.stages.c.result", after=["c"]), value("e", 5, after=[]),
+        value("f", ["$.stages.a.result", "$.stages['b-1'].result", "$.stages.d.result",
+                    "$.stages.e.result"], after=["b-1", "d", "e"]),
+    ),
+    "a function": pipeline(call("list", {"path": "$.input.path"})),
+    "a function for each": pipeline(
+        value("paths", ["s3://bucket/in/", "s3://bucket/other/"]),
+        call("list", {"path": "$.item"}, for_each="$.stages.paths.result", at_once=1),
+    ),
+    "each item and its place": pipeline(
+        {"name": "n", "kind": "pipeline", "for_each": "$.input.names",
+         "request": {"input": ["$.item", "$.index"], "stages": [value("v", "$.input")]}},
+    ),
+    "no items": pipeline(value("none", []), call("list", {}, for_each="$.stages.none.result")),
+    "results that are not kept": pipeline(call("list", {"path": "$.input.path"},
+                                               keep_results=False)),
+    "a failure that may be": pipeline(
+        call("list", {"no": "path"}, may_fail=True), value("on", "$.stages.list.result.Error"),
+    ),
+    "a pipeline in a pipeline": pipeline(
+        value("a", 7), {"name": "in", "kind": "pipeline", "request": {
+            "input": "$.stages.a.result", "stages": [value("a", ["$.input", "$.run.group"])],
+            "output": {"x": "$.stages.a.result"}}},
+    ),
+    "hooks around a task": pipeline(
+        call("list", {"path": "$.stages['list.augment_input'].result"}, status={
+            "augment_input": {"kind": "pipeline", "request": {
+                "input": "$.input.path", "stages": [value("v", "$.input")]}},
+            "started": {"kind": "lambda-function", "request": {"function_name": "nobody"}},
+            "pre_run": {"kind": "lambda-function", "request": {
+                "function_name": LIST, "payload": {"path": "$.input.path"}}},
+            "completed": {"kind": "lambda-function", "request": {
+                "function_name": "nobody", "payload": "$.stages.list.result"}},
+        }),
+        output="$.stages.list.result",
+    ),
+    "a handler as a job": pipeline(
+        {"name": "list", "kind": "batch-lambda", "request": {
+            "image": "falsework-worker", "handler": LIST, "payload": {"path": "$.input.path"}}},
+        value("n", "$.stages.list.result.paths[0]"),
+    ),
+    "a job with what was found": pipeline(
+        value("v", {"word": "hello", "memory": 512}),
+        {"name": "j", "kind": "batch-lambda", "request": {
+            **shell('printf \'{"is": "%s"}\' "$WORD" > "$F"', environment={
+                "WORD": "$.stages.v.result.word"}),
+            "memory": "$.stages.v.result.memory", "payload": "$.stages.v.result"}},
+    ),
+    "a handler": function({"path": "s3://bucket/in/"}),
+    "a handler that the payload names": function(
+        {"path": "s3://bucket/in/", "which": "list"},
+        handler=f"States.Format('{HANDLERS}{{}}_data_paths_handler', $.which)",
+    ),
+    "a part of a payload": function({"in": {"path": "s3://bucket/in/"}}, payload_path="$.in"),
+    "a text as payload": shell(
+        'cp "$FALSEWORK_ROOT/s3/${AWS_LAMBDA_EVENT_PAYLOAD#s3://}" "$F"', "[1, 2]"
+    ),
+    "a Lambda function": {"kind": "lambda-function", "function_name": STATS,
+                          "payload": {"path": f"{FS}:/scratch/"}},
+    "statistics": {"kind": "data-path-stats", "path": "s3://bucket/in/"},
+    "a list": {"kind": "list-data-paths", "path": "s3://bucket/in/"},
+    "outdated": {"kind": "outdated-data-paths", "path": f"{FS}:/scratch",
+                 "days_since_last_accessed": 0},
+    "removal": {"kind": "remove-data-paths", "paths": [f"{FS}:/scratch/x"]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_state_machine_comes_to_what_our_own_run_comes_to(home, states, name):
+    document = DOCUMENTS[name]
+    fill(home)
+    machine = state_machine(copy.deepcopy(document), home.home.ports.site)
+    run = home.drive(started(document, home).id)
+    assert failure_of(run) is None, run.error
+    fill(home)
+    ended = states.run(machine)
+    assert (ended.status, ended.error, ended.cause) == ("SUCCEEDED", None, None)
+    assert told(ended.output) == told(output_of(run))
+
+
+def fill(home):
+    for kind, name in (("s3", "in"), ("s3", "other"), ("efs", "scratch")):
+        home.fill(kind, name, "a", "x/b")
+
+
+def started(document, home):
+    ports = home.home.ports
+    if document["kind"] == "pipeline":
+        return kinds.submit_pipeline(copy.deepcopy(document), kinds.connected(ports))
+    body = {key: value for key, value in document.items() if key != "kind"}
+    return kinds.start(document["kind"], copy.deepcopy(body), ports)
+
+
+def told(output):
+    """The output without the moment at which it was made."""
+    if isinstance(output, dict):
+        return {key: told(each) for key, each in output.items() if key != "last_accessed"}
+    return [told(each) for each in output] if isinstance(output, list) else output
