@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from chalicelib.core.prices import Prices
+
 REGION: Final = "us-east-1"
 LOOKED_UP: Final = "2026-11-21"
 FRAGMENT_TRANSITIONS: Final = 242
@@ -52,9 +54,9 @@ PRICES: Final = {
     "dynamodb-read": Price(0.125, 1_000_000, "read request unit",
                            "https://aws.amazon.com/dynamodb/pricing/on-demand/ "
                            "(airbyte.com/data-engineering-resources/dynamodb-pricing)"),
-    "s3-put": Price(0.005, 1_000, "PUT, COPY, POST or LIST", "https://aws.amazon.com/s3/pricing/ "
+    "s3-put": Price(Prices().s3_thousand_puts, 1_000, "PUT, COPY, POST or LIST", "https://aws.amazon.com/s3/pricing/ "
                     "(cloudkaramchari.com, per 1,000 PUT COPY POST or LIST requests)"),
-    "s3-get": Price(0.0004, 1_000, "GET and all other requests",
+    "s3-get": Price(Prices().s3_thousand_gets, 1_000, "GET and all other requests",
                     "https://aws.amazon.com/s3/pricing/ (from memory: no copy had the figure)"),
     "sqs": Price(0.40, 1_000_000, "request, standard queue", "https://aws.amazon.com/sqs/pricing/ "
                  "(cloudburn.io/blog/amazon-sqs-pricing)"),

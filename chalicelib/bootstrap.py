@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from chalicelib import settings as environment
 from chalicelib.carriers import Carrier
 from chalicelib.core.errors import Misconfigured
-from chalicelib.core.findings import Finding
 from chalicelib.file_ports import Contents
 from chalicelib.handler_ports import HandlerPorts
 from chalicelib.ports import Claims, ObjectStore, Ports
@@ -25,6 +24,7 @@ from chalicelib.work_ports import WorkPorts
 if TYPE_CHECKING:  # the Lambda never imports the embedded home
     from chalicelib.aws.home import AwsHome
     from chalicelib.aws.signing import RequestSigner
+    from chalicelib.core.findings import Finding
     from chalicelib.local.engine_lock import EngineLock
     from chalicelib.local.engine_loop import Loop
     from chalicelib.local.home import Home

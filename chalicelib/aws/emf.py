@@ -16,11 +16,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
 
+from chalicelib.core.limits import EMF_VALUES
 from chalicelib.core.measures import Measure
 
 NAMESPACE: Final = "Falsework"
-VALUES: Final = 100
-"""Of one metric in a line; the specification's limit."""
 
 Dimensions = tuple[tuple[str, str], ...]
 
@@ -45,8 +44,8 @@ class EmfLines:
         for measure in measures:
             alike.setdefault(measure.dimensions, []).append(measure)
         for dimensions, found in alike.items():
-            for start in range(0, len(found), VALUES):
-                some = found[start : start + VALUES]
+            for start in range(0, len(found), EMF_VALUES):
+                some = found[start : start + EMF_VALUES]
                 self._write(json.dumps(_line(self._service, at_ms, dimensions, some)) + "\n")
 
 

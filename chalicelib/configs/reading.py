@@ -33,13 +33,15 @@ COUNT_SECONDS: Final = 8.0
 _TEXTS: Final = ("deployments", "yaml")
 """What only the document knows."""
 
-JsonText = Annotated[str, Field(max_length=20_000)]
+JsonText = Annotated[str, Field(max_length=8_000)]
+"""Room for the ids of all pipelines of a config; API Gateway takes 10,240 bytes of headers."""
+AnyName = Annotated[str, Field(max_length=128)]
 
 
 class StatusQuery(Noun):
     """The query of ``GET /pipelines/v2/status``."""
 
-    name: str | None = None
+    name: AnyName | None = None
     query: JsonText | None = None
     """A filter in JSON, as the work queue has them."""
     projection: JsonText | None = None

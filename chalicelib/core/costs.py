@@ -15,7 +15,7 @@ What a run cannot know is named in ``not_counted`` and never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import reduce
 from typing import Final, Literal
@@ -23,12 +23,12 @@ from typing import Final, Literal
 from pydantic import JsonValue
 
 from chalicelib.core.failures import Failure, classify
+from chalicelib.core.moved_bytes import Moved, moved_by
 from chalicelib.core.noun import Noun
 from chalicelib.core.plans.plan import DefineJobs, JobAction
 from chalicelib.core.prices import MachinePrices, Prices
-from chalicelib.core.run import JobState, JobStatus, Run, Stage, StageStatus
+from chalicelib.core.run import JobState, JobStatus, Run, StageStatus
 
-GIB: Final = 1024**3
 HOUR: Final = 3600
 Waste = Literal["retries", "interruptions"]
 
@@ -46,16 +46,6 @@ class Used(Noun):
         """Return both together."""
         both = ((name, getattr(self, name) + getattr(other, name)) for name in Used.model_fields)
         return self.model_copy(update=dict(both))
-
-
-class Moved(Noun):
-    """Bytes and files that its stages tell of, and what moving them cost."""
-
-    efs_written_bytes: int = 0
-    efs_read_bytes: int = 0
-    s3_read_files: int = 0
-    s3_written_files: int = 0
-    amount: float = 0
 
 
 class Wasted(Noun):
@@ -88,7 +78,7 @@ def cost_of(run: Run, prices: Prices, now: datetime) -> Cost:
     """Return the cost; a job that is running is charged until ``now``."""
     each = [(job, _used(run, job, prices.of_queue(job.queue), now)) for job in _timed(run)]
     used = _sum(had for _, had in each)
-    moved = _moved(run, prices)
+    moved = moved_by(run, prices)
     wasted = {
         kind: _sum(had for job, had in each if _waste(run, job) == kind)
         for kind in Wasted.model_fields
@@ -180,47 +170,6 @@ def _waste(run: Run, job: JobState) -> Waste | None:
             return None
         return "retries"
     return "retries" if job.is_preparation or not job.is_own else None
-
-
-def _moved(run: Run, prices: Prices) -> Moved:
-    read = _tally(_results(run, "stage-in"), "copied_files", "copied_bytes")
-    written = _tally(_listed(run.outputs), "files", "bytes")
-    synced = [stage.result for stage in run.stages if isinstance(stage.result, Mapping)]
-    answers = [each.get("result") for each in synced]
-    told = [each for each in answers if isinstance(each, Mapping)]
-    copied = _tally(told, "files_transferred", "bytes_transferred")
-    amount = (
-        read[1] / GIB * prices.efs_written_gib
-        + written[1] / GIB * prices.efs_read_gib
-        + (written[0] + copied[0]) / 1000 * prices.s3_thousand_puts
-        + read[0] / 1000 * prices.s3_thousand_gets
-    )
-    return Moved(
-        efs_written_bytes=read[1],
-        efs_read_bytes=written[1],
-        s3_read_files=read[0],
-        s3_written_files=written[0] + copied[0],
-        amount=round(amount, 6),
-    )
-
-
-def _results(run: Run, name: str) -> list[Mapping[str, JsonValue]]:
-    """What a worker says of each parameter."""
-    stage: Stage | None = next((each for each in run.stages if each.stage_name == name), None)
-    result = stage.result if stage else None
-    return _listed(result.get("params")) if isinstance(result, Mapping) else []
-
-
-def _listed(found: JsonValue | Mapping[str, JsonValue]) -> list[Mapping[str, JsonValue]]:
-    values = found.values() if isinstance(found, Mapping) else ()
-    return [each for each in values if isinstance(each, Mapping)]
-
-
-def _tally(results: Sequence[Mapping[str, JsonValue]], files: str, size: str) -> tuple[int, int]:
-    """A result is any JSON, and may be of a worker that counted otherwise."""
-    both = [[each.get(name) for each in results] for name in (files, size)]
-    counted, summed = (sum(n for n in column if isinstance(n, int)) for column in both)
-    return counted, summed
 
 
 def _not_counted(run: Run) -> Iterator[str]:

@@ -11,11 +11,10 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final
 
+from chalicelib.core.limits import SIGNATURE_SECONDS
 from chalicelib.core.noun import Noun
 
 SKEW_SECONDS: Final = 60
-REFUSED_SECONDS: Final = 300
-"""AWS refuses a signature that is five minutes old (AWS General Reference, Signature V4)."""
 
 
 class Verdict(StrEnum):
@@ -76,6 +75,6 @@ def skew(date: str, now: datetime) -> Finding:
     seconds = abs((now - parsedate_to_datetime(date)).total_seconds())
     about, says = "clock", f"{seconds:.0f} s from the other side's"
     mend = "let this machine keep time: timedatectl set-ntp true"
-    if seconds > REFUSED_SECONDS:
+    if seconds > SIGNATURE_SECONDS:
         return fault(about, f"{says}: signatures are refused", mend)
     return warning(about, says, mend) if seconds > SKEW_SECONDS else fine(about, says)

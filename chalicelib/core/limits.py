@@ -148,3 +148,10 @@ breaks."""
 
 SQS_HIDDEN_SECONDS: Final = 12 * 3600
 """Amazon SQS API reference, ChangeMessageVisibility: at most 12 hours."""
+
+EMF_VALUES: Final = 100
+"""Amazon CloudWatch user guide, embedded metric format specification: values of one metric."""
+
+SIGNATURE_SECONDS: Final = 300
+"""AWS General Reference, Signature Version 4: a request must arrive within five minutes of its
+time."""

@@ -81,9 +81,14 @@ LONG_OVER: Final = timedelta(minutes=30)
 """After a run's deadline: two looks of the sweep, in which its jobs were ordered to end."""
 
 
-def changes(before: Run | None, after: Run) -> tuple[Measure, ...]:
-    """Return what the save of ``after`` in the place of ``before`` adds; None: it is new."""
-    return (*_of_run(before, after), *_of_stages(before, after), *_of_jobs(before, after))
+def changes(before: Run | None, after: Run) -> Iterator[Measure]:
+    """Yield what the save of ``after`` in the place of ``before`` adds; None: it is new.
+
+    Who keeps no measures does not look, and nothing is computed.
+    """
+    yield from _of_run(before, after)
+    yield from _of_stages(before, after)
+    yield from _of_jobs(before, after)
 
 
 def looked_at(run: Run, due_at: datetime | None, at: datetime) -> tuple[Measure, ...]:

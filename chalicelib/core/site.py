@@ -19,8 +19,8 @@ from chalicelib.core.flowserv.workflows import Workflow, WorkflowId
 from chalicelib.core.group_rules import GroupRules
 from chalicelib.core.identities import Identities
 from chalicelib.core.notifications import Notifications
-from chalicelib.core.prices import Prices
 from chalicelib.core.noun import Noun
+from chalicelib.core.prices import Prices
 from chalicelib.core.work.sites import SecretReference, WorkSite
 
 EnvBase = Annotated[str, StringConstraints(pattern=r"^(dev|test|prod)(-\w+)?$")]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
-from statistics import median
 from typing import Final
 
 from pydantic import JsonValue
@@ -78,7 +77,7 @@ def price_range(wanted: str, group: str, ports: Ports) -> PriceRange:
     loaded = (_loaded(each.id, ports) for each in page.runs if each.kind == KIND)
     alike = (run for run in loaded if run and execution_type(run.plan) == wanted)
     prices, now = ports.site.prices, ports.clock()
-    amounts = [cost_of(run, prices, now).amount for run in islice(alike, ENOUGH)]
+    amounts = sorted(cost_of(run, prices, now).amount for run in islice(alike, ENOUGH))
     told = PriceRange(
         execution_type=wanted,
         runs=len(amounts),
@@ -87,8 +86,10 @@ def price_range(wanted: str, group: str, ports: Ports) -> PriceRange:
     )
     if not amounts:
         return told
-    between = {"lowest": min(amounts), "median": median(amounts), "highest": max(amounts)}
-    return told.model_copy(update={name: round(sum_, 6) for name, sum_ in between.items()})
+    middle = (amounts[(len(amounts) - 1) // 2] + amounts[len(amounts) // 2]) / 2
+    return told.model_copy(
+        update={"lowest": amounts[0], "median": round(middle, 6), "highest": amounts[-1]}
+    )
 
 
 def execution_type(plan: Plan) -> str:

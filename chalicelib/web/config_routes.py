@@ -74,7 +74,7 @@ def migrate_config() -> Response:
 
 @routes.route("/pipelines/v2/configs", methods=["GET"])
 @answered(Scope.READ)
-@described({200: Shown}, query=ConfigsQuery)
+@described({200: Shown}, query=ConfigsQuery, refuses=(414,))
 def list_configs() -> Response:
     """List configs, or with ``database=pipelines`` their pipelines; the newest of a name first."""
     _, ports = own_ports()
@@ -93,7 +93,7 @@ def count_configs() -> Response:
 
 @routes.route("/pipelines/v2/configs", methods=["DELETE"])
 @answered(Scope.SUBMIT)
-@described({204: NOTHING}, query=OneQuery, refuses=(404, 409))
+@described({204: NOTHING}, query=OneQuery, refuses=(404, 409, 414))
 def remove_config() -> Response:
     """Forget a config that is over; its works stay in the queue and in the results."""
     works, ports = own_ports()
@@ -104,7 +104,7 @@ def remove_config() -> Response:
 
 @routes.route("/pipelines/v2/configs/cancel", methods=["PUT"])
 @answered(Scope.SUBMIT)
-@described({200: StoppedConfig, 304: NOTHING}, query=OneQuery, refuses=(404,))
+@described({200: StoppedConfig, 304: NOTHING}, query=OneQuery, refuses=(404, 414))
 def cancel_config() -> Response:
     """Take the queued works of a config back; 304 where all of it is over already."""
     works, ports = own_ports()
@@ -128,7 +128,7 @@ def retry_config() -> Response:
 
 @routes.route("/pipelines/v2/status", methods=["GET"])
 @answered(Scope.READ)
-@described({200: PipelinesStatus}, query=StatusQuery)
+@described({200: PipelinesStatus}, query=StatusQuery, refuses=(414,))
 def show_pipelines_status() -> Response:
     """Answer how many pipelines there are, in all and by their status."""
     _, ports = own_ports()

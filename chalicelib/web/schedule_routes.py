@@ -49,7 +49,7 @@ def schedule_config() -> Response:
 
 @routes.route("/pipelines/v2/schedule", methods=["GET"])
 @answered(Scope.READ)
-@described({200: Shown}, query=StatusQuery, refuses=(404,))
+@described({200: Shown}, query=StatusQuery, refuses=(404, 414))
 def list_schedules() -> Response:
     """List schedules, the oldest first; 404 where one is asked for by its id and is not there."""
     _, ports = own_ports()
@@ -59,7 +59,7 @@ def list_schedules() -> Response:
 
 @routes.route("/pipelines/v2/schedule", methods=["DELETE"])
 @answered(Scope.SUBMIT)
-@described({200: RemovedSchedule}, query=OneQuery, refuses=(404,))
+@described({200: RemovedSchedule}, query=OneQuery, refuses=(404, 414))
 def remove_schedule() -> Response:
     """Forget a schedule; what it has spawned goes on."""
     _, ports = own_ports()
@@ -69,7 +69,7 @@ def remove_schedule() -> Response:
 
 @routes.route("/pipelines/v2/schedule/count", methods=["GET"])
 @answered(Scope.READ)
-@described({200: Counts}, query=ScheduleCountQuery)
+@described({200: Counts}, query=ScheduleCountQuery, refuses=(414,))
 def count_schedules() -> Response:
     """Answer how many schedules there are by the name of their config."""
     _, ports = own_ports()

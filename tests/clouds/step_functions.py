@@ -1,9 +1,9 @@
 """Step Functions in moto, which interprets state machines, with jobs and functions that are real.
 
-moto's states call boto3. Hooks of botocore on its session do what moto leaves out: PascalCase in the
-calls of ``aws-sdk`` states, objects as text. A job is run by the hook before it is submitted, as
-the embedded home would run it, with the objects that it reads and writes copied there and back;
-a function is answered by the hook.
+moto's states call boto3. Hooks of botocore on its session do what moto leaves out: PascalCase in
+the calls of ``aws-sdk`` states, objects as text. A job is run by a hook before it is submitted,
+as the embedded home would run it, with the objects that it reads and writes copied there and
+back; a function is answered by a hook.
 """
 
 from __future__ import annotations
@@ -104,7 +104,13 @@ class StepFunctions:
         history = self.states.get_execution_history(executionArn=arn)["events"]
         entered = [each["stateEnteredEventDetails"]["name"] for each in history
                    if "stateEnteredEventDetails" in each]  # fmt: skip
-        return Ended(told["status"], _value(told.get("output")), told.get("error"), told.get("cause"), entered)
+        return Ended(
+            told["status"],
+            _value(told.get("output")),
+            told.get("error"),
+            told.get("cause"),
+            entered,
+        )
 
     def _work(self, params: dict[str, Any], **_: Any) -> None:
         told = camel(params)
@@ -158,7 +164,12 @@ def _value(output: str | None) -> Any:
 def _run(root: Path, command: list[str], environment: dict[str, str]) -> int:
     if command[:1] == ["falsework-worker"]:
         command = [sys.executable, "-m", "chalicelib.worker", *command[1:]]
-    told = {"PATH": os.environ["PATH"], "PYTHONPATH": HERE, "FALSEWORK_ROOT": str(root)}
+    told = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": HERE,
+        "FALSEWORK_ROOT": str(root),
+        "AWS_BATCH_JOB_ID": "job-1",
+    }
     done = subprocess.run(
         command, env=told | environment, cwd="/", capture_output=True, timeout=SECONDS, check=False
     )

@@ -217,6 +217,11 @@ def _stop_mapping(account: Account) -> None:
     account.get("lambda").delete_event_source_mapping(UUID=uuid)
 
 
+def _switch_mapping_off(account: Account) -> None:
+    uuid = account.mappings["on_wake"]
+    account.get("lambda").update_event_source_mapping(UUID=uuid, Enabled=False)
+
+
 def _disable_rule(account: Account) -> None:
     account.get("events").disable_rule(Name=f"{NAME}-on_sweep-rule")
 
@@ -259,6 +264,7 @@ BROKEN = {
     "no-dead-letters": (_lose_letters, {"queue submissions"}),
     "no-flag": (_drop_flag, {"mapping of on_submission: failures"}),
     "no-mapping": (_stop_mapping, {"mapping of on_wake"}),
+    "mapping-off": (_switch_mapping_off, {"mapping of on_wake"}),
     "rule-off": (_disable_rule, {"rule of on_sweep"}),
     "no-function": (_drop_function, {"function falsework-dev-on_cleanup_time"}),
     "another-table": (_tell_another_table, {"function falsework-dev-on_job_change"}),

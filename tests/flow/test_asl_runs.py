@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-import json
 
 import pytest
 
-from chalicelib import bootstrap, engine, kinds
+from chalicelib import bootstrap, kinds
 from chalicelib.core.asl.machine import state_machine
 from chalicelib.core.states.failures import failure_of, output_of
 from chalicelib.local.folders import OWN_FILE_SYSTEM_ID as FS
@@ -26,14 +25,16 @@ INPUT = {
 }
 
 
-@pytest.fixture
-def home(tmp_path):
-    yield Home(tmp_path)
-    bootstrap.use(bootstrap.settings().model_copy(update={"root": tmp_path / "gone"}))
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("asl")
+    yield Home(folder)
+    bootstrap.use(bootstrap.settings().model_copy(update={"root": folder / "gone"}))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def states(home):
+    """What is told of one machine is not told of another: each execution has its own objects."""
     with step_functions(home.root, lambda *call: home.home.ports.functions.invoke(*call, "t")) as (
         lent
     ):
@@ -75,9 +76,13 @@ def when(branch):
 
 
 DOCUMENTS = {
-    "one value": pipeline(value("v", {"a": "$.input.n", "b": ["$.input.n", ["$.input.names[1]"]]})),
+    "one value": pipeline(
+        value("v", {"a": "$.input.n", "b": ["$.input.n", ["$.input.names[1]"]]})
+    ),
     "the last result": pipeline(value("v", 1), value("w", None)),
-    "an output": pipeline(value("v", "$.input.rows"), output=["$.stages.v.result[0].at", "x"]),
+    "an output": pipeline(
+        value("v", "$.input.rows"), output={"at": "$.stages.v.result[0]", "x": ["y"]}
+    ),
     "functions of States": pipeline(
         value("a", "States.Format('{}-{}', $.input.n, $.run.group)"),
         value("b", "States.JsonMerge($.input.rows[0], $.input.rows[1], false)"),
@@ -161,6 +166,17 @@ DOCUMENTS = {
     "a list": {"kind": "list-data-paths", "path": "s3://bucket/in/"},
     "outdated": {"kind": "outdated-data-paths", "path": f"{FS}:/scratch",
                  "days_since_last_accessed": 0},
+    "a sync": {"kind": "data-sync", "source_path": "s3://bucket/in/",
+               "destination_path": f"{FS}:/sync/one", "include_detailed_response": True},
+    "a clean-up": {"kind": "file-system-cleanup", "path": f"{FS}:/scratch",
+                   "days_since_last_accessed": 0, "min_depth": 1, "max_depth": 1},
+    "syncs that are looked up": pipeline(
+        {"name": "sync", "kind": "data-sync", "for_each": "$.input.names", "keep_results": False,
+         "request": {"source_path": "$.input.path",
+                     "destination_path": f"States.Format('{FS}:/sync/{{}}', $.item)"}},
+        {"name": "stats", "kind": "data-path-stats", "request": {"path": f"{FS}:/sync"}},
+        output="$.stages.stats.result.path_stats.object_count",
+    ),
     "removal": {"kind": "remove-data-paths", "paths": [f"{FS}:/scratch/x"]},
 }  # fmt: skip
 
@@ -176,6 +192,82 @@ def test_a_state_machine_comes_to_what_our_own_run_comes_to(home, states, name):
     ended = states.run(machine)
     assert (ended.status, ended.error, ended.cause) == ("SUCCEEDED", None, None)
     assert told(ended.output) == told(output_of(run))
+
+
+def test_a_sync_in_batches_brings_the_files_and_tells_of_the_batches(home, states):
+    fill(home)
+    request = {"source_path": "s3://bucket/in/", "destination_path": f"{FS}:/sync/batches",
+               "batch_size_bytes_limit": 8}  # fmt: skip
+    ended = states.run(state_machine({"kind": "data-sync", **request}, home.home.ports.site))
+    assert ended.status == "SUCCEEDED", ended
+    assert ended.output["request"] == request
+    made = ended.output["tasks"]["prep-batch-data-sync-requests"]["response"]["requests"]
+    assert len(made) == 2
+    assert home.there("efs", "sync/batches") == {"a": "12345678", "x/b": "12345678"}
+
+
+def test_a_batch_job_tells_which_it_was_and_leaves_no_definition(home, states):
+    request = {"image": "ghcr.io/lab/tool:1", "command": ["/bin/sh", "-c", 'test "$A" = 5'],
+               "environment": {"A": "5"}, "job_name": "mine"}  # fmt: skip
+    ended = states.run(state_machine({"kind": "batch-job", **request}, home.home.ports.site))
+    assert ended.status == "SUCCEEDED", ended
+    run = home.drive(started({"kind": "batch-job", **request}, home).id)
+    assert ended.output.keys() == output_of(run).keys() == {"JobName", "JobId", "JobArn"}
+    assert active(states) == []
+
+
+def active(states):
+    found = states.batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"]
+    return [each["jobDefinitionName"] for each in found]
+
+
+FAILURES = {
+    "a function that raises": {"kind": "lambda-function", "function_name": LIST,
+                               "payload": {"no": "path"}},
+    "a job that fails": shell("exit 3"),
+    "a job that fails within": pipeline(
+        {"name": "in", "kind": "pipeline", "request": {"stages": [
+            {"name": "j", "kind": "batch-lambda", "request": shell("exit 3")}]}}
+    ),
+    "one of many": pipeline(
+        {"name": "j", "kind": "batch-lambda", "for_each": "$.input.names",
+         "request": shell('test "$N" = one && echo 1 > "$F"', environment={"N": "$.item"})}
+    ),
+    "no branch": pipeline(chosen(4) | {"default": None}, value("v", 1, when=when("three"))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_state_machine_fails_of_what_our_own_run_fails_of(home, states, name):
+    document = FAILURES[name]
+    run = home.drive(started(document, home).id)
+    ended = states.run(state_machine(copy.deepcopy(document), home.home.ports.site))
+    assert ended.status == "FAILED"
+    ours = failure_of(run)
+    assert ours is not None
+    # moto knows no States.NoChoiceMatched.
+    assert ended.error == {"no branch": "States.Runtime"}.get(name, ours.Error)
+    assert active(states) == []
+
+
+def test_a_failed_hook_is_run_and_the_failure_stays_what_it_was(home, states):
+    note = {"kind": "lambda-function", "request": {"function_name": LIST, "payload": "$.error"}}
+    document = pipeline(call("list", {"no": "path"}, status={"failed": note}))
+    ended = states.run(state_machine(document, home.home.ports.site))
+    assert (ended.status, ended.error) == ("FAILED", "InvalidRequest")
+    assert "list.failed.invoke" in ended.visited
+
+
+def test_an_execution_may_bring_an_input_of_its_own(home, states):
+    machine = state_machine(pipeline(value("v", "$.input.n")), home.home.ports.site)
+    assert states.run(machine).output == 3
+    assert states.run(machine, {"input": {"n": "other"}}).output == "other"
+
+
+def test_a_stage_is_tried_again_as_often_as_the_options_say(home, states):
+    document = pipeline(call("list", {"no": "path"}), options={"max_attempts": 2})
+    ended = states.run(state_machine(document, home.home.ports.site))
+    assert ended.visited.count("list.invoke") == 2
 
 
 def fill(home):

@@ -237,6 +237,20 @@ def test_what_another_group_may_use_cannot_be_learned_by_trying(site, kind, requ
     assert told["lab"] == told["none"].replace("none", "lab")
 
 
+@pytest.mark.parametrize("kind", ["batch-job", "batch-lambda"])
+def test_no_groups_job_gets_the_role_of_our_worker_unasked(tmp_path, kind):
+    role = "arn:aws:iam::123456789012:role/falsework-worker"
+    told = Site(groups={"lab": OPEN}, worker_role_arn=role, default_job_queue="default")
+    bootstrap.use(Settings(root=tmp_path / "root", site=told))
+    document = {
+        "batch-job": {"image": "busybox", "command": ["true"], "job_queue": "default"},
+        "batch-lambda": {"image": "busybox", "handler": "h.h", "payload": {}},
+    }[kind]
+    document |= {"job_role_arn": role, "options": {"group": "lab"}}
+    assert "role/falsework-worker" in refusal(kind, document, bootstrap.ports())
+    bootstrap.use(Settings(root=tmp_path / "gone"))
+
+
 def refusal(kind, document, ports):
     with pytest.raises(Forbidden) as caught:
         kinds.start(kind, document, ports)

@@ -53,7 +53,7 @@ def shell(tmp_path):
 def test_the_readme_has_commands_for_each_thing_a_user_does():
     verbs = {line.split()[1] for line in commands() if line.startswith("falsework ")}
     assert verbs == {
-        "put", "validate", "run", "get", "list", "show", "why", "logs", "cancel", "resume",
+        "put", "validate", "run", "get", "list", "show", "why", "logs", "cost", "cancel", "resume",
         "rollback", "serve", "redrive", "sync", "verify", "paths", "token",
     }  # fmt: skip
 

@@ -105,6 +105,26 @@ INSIDE = [
 ]
 
 
+WORKER = "arn:aws:iam::123456789012:role/falsework-worker"
+
+
+@pytest.mark.parametrize(
+    ("roles", "is_allowed"), [(None, False), ((), False), ((WORKER,), True)], ids=repr
+)
+def test_the_workers_own_role_is_for_groups_whose_list_names_it(roles, is_allowed):
+    groups, uses = {"lab": GroupRules(job_roles=roles)}, [Use("job_role_arn", Listed.ROLE, WORKER)]
+    for check in (
+        lambda: check_allowed("lab", uses, groups, WORKER),
+        lambda: check_any_allows({"lab"}, uses, groups, WORKER),
+    ):
+        if is_allowed:
+            check()
+            continue
+        with pytest.raises(Forbidden) as caught:
+            check()
+        assert (caught.value.field, caught.value.value) == ("job_role_arn", WORKER)
+
+
 @pytest.mark.parametrize(("path", "root", "is_inside"), INSIDE)
 def test_a_path_is_a_groups_at_or_below_one_of_its_roots(path, root, is_inside):
     groups = {"lab": GroupRules(roots=(root,))}

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.costs import GIB, brief, cost_of
+from chalicelib.core.costs import brief, cost_of
+from chalicelib.core.moved_bytes import GIB
 from chalicelib.core.plans.plan import JobAction
 from chalicelib.core.prices import MachinePrices, Prices
 from chalicelib.core.run import JobState, JobStatus, Run, RunState, Stage, StageStatus
@@ -169,6 +170,32 @@ def test_bytes_are_counted_where_a_stage_tells_of_them():
     assert told.efs_written_bytes == 3 * GIB
     assert told.efs_read_bytes == 5 * GIB
     assert told.amount == 3 * 2 + 5 * 1 + 4 * 1 + 2 * 0.1
+
+
+@pytest.mark.parametrize(
+    ("destination", "amount"),
+    [
+        pytest.param("s3://bucket/key", 2 * 1 + 3 * 1, id="to-S3"),
+        pytest.param("fs-1:/a", 2 * 2 + 3 * 0.1, id="to-EFS"),
+    ],
+)
+def test_a_sync_is_charged_for_the_way_it_went(destination, amount):
+    told = {"files_transferred": 3, "bytes_transferred": 2 * GIB}
+    result = {"request": {"destination_path": destination}, "result": told}
+    run = a_run()
+    stages = (run.stages[0].model_copy(update={"result": result}), *run.stages[1:])
+    assert cost(run.model_copy(update={"stages": stages})).moved.amount == pytest.approx(amount)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [None, 7, [], {"params": 7}, {"params": {"a": {"copied_bytes": "x"}}}, {"result": {}}],
+    ids=str,
+)
+def test_a_result_that_tells_of_no_bytes_costs_nothing(result):
+    run = a_run()
+    stages = (run.stages[0].model_copy(update={"result": result}), *run.stages[1:])
+    assert cost(run.model_copy(update={"stages": stages})).moved.amount == 0
 
 
 def test_what_a_run_cannot_know_is_named_and_not_guessed():

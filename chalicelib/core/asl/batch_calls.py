@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from chalicelib.core.asl.calls import BATCH_ERRORS, REGISTERED, SUBMITTED, task
-from chalicelib.core.asl.expressions import at, fields
+from chalicelib.core.asl.calls import BATCH_ERRORS, REGISTERED, SUBMITTED, retried, task
+from chalicelib.core.asl.expressions import Expression, at, fields
 from chalicelib.core.asl.parts import ANY_ERROR, Part, Place, chain, single
 from chalicelib.core.demand.batch_args import LEAST_MEMORY_MIB, LEAST_VCPUS
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.plans.plan import JobAction, JobDefinition, StagePlan
 from chalicelib.core.states.batch_forms import environment_pairs, pascal
+from chalicelib.core.states.retries import BATCH_RETRY
 
 JOB: Final = ("JobName", "JobId", "JobArn")
 _DEFINITION: Final = ("JobDefinitionArn", "JobDefinitionName", "Revision")
@@ -55,8 +56,33 @@ def submit(
         caught = {"ResultPath": at(*SUBMITTED), "Next": failing.start}
         more["Catch"] = [{"ErrorEquals": [ANY_ERROR], **caught}]
     call, path = "batch:submitJob.sync", at(*SUBMITTED)
-    part = task(stage, place, call, told, BATCH_ERRORS, **more, ResultPath=path)
+    again = stage.model_copy(update={"retry": BATCH_RETRY})  # in our own runs the engine does it
+    part = task(again, place, call, told, BATCH_ERRORS, **more, ResultPath=path)
     return part if failing is None else Part(part.start, {**part.states, **failing.states})
+
+
+def submit_prepared(
+    name: str, asked: tuple[str, ...], place: Place, tags: Expression | None = None, **more: Any
+) -> Part:
+    """Return the job whose arguments are at a place of the state, as the handler that makes a
+    definition answers them (4.6)."""
+    told = {
+        "JobName": at(*asked, "job_name"),
+        "JobDefinition": at(*asked, "job_definition_arn"),
+        "JobQueue": at(*asked, "job_queue_arn"),
+        "Parameters": at(*asked, "parameters"),
+        "ContainerOverrides": at(*asked, "container_overrides"),
+        **({} if tags is None else {"Tags": tags, "PropagateTags": True}),
+    }
+    state = {
+        "Type": "Task",
+        "Resource": place.resource("batch:submitJob.sync"),
+        "Parameters": fields(told),
+        "ResultSelector": fields({each: at(each) for each in JOB}),
+        **more,
+        **retried(BATCH_RETRY, BATCH_ERRORS),
+    }
+    return single(place.name(name), state)
 
 
 def deregister(stage: StagePlan, place: Place, end: str = "") -> Part:

@@ -15,9 +15,8 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
-from chalicelib.core.asl.batch_calls import JOB
-from chalicelib.core.asl.calls import BATCH_ERRORS, retried
-from chalicelib.core.asl.expressions import Expression, at, fields, looked_up
+from chalicelib.core.asl.batch_calls import submit_prepared
+from chalicelib.core.asl.expressions import Expression, at, looked_up
 from chalicelib.core.asl.files import (
     REMOVE,
     Function,
@@ -42,7 +41,6 @@ from chalicelib.core.documents import at_field, parse_document, shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.pipelines.references import has_references
 from chalicelib.core.states.batch_forms import MountPointConfig
-from chalicelib.core.states.retries import BATCH_RETRY
 from chalicelib.core.submission import parse_submission
 
 SCAFFOLDING: Final = Function("scaffolding", "demand.scaffolding.handler")
@@ -52,6 +50,7 @@ _ARGS: Final = (*_MADE, "setup_results", "batch_args")
 _CLEANED: Final = ("tasks", "cleanup", "cleanup_results")
 _BODIES: Final = ("demand_execution", "demandExecution")
 _SYSTEMS: Final = ("file_system_configurations", "fileSystemConfigurations")
+_ANY_ID: Final = "unnamed"
 _REQUEST: Final = at("request")
 _ITEM: Final = {"request": Expression("$$.Map.Item.Value")}
 
@@ -99,7 +98,8 @@ def _whole(request: JsonValue) -> dict[str, Any]:
     if "demandExecution" in document:
         document["demand_execution"] = document.pop("demandExecution")
     if not has_references(document):
-        parse_submission(document)
+        named = {"execution_id": _ANY_ID, **document["demand_execution"]}
+        parse_submission({**document, "demand_execution": named})
     return document
 
 
@@ -174,24 +174,8 @@ def _setup(mounts: Mounts, place: Place) -> Part:
 
 
 def _execute(place: Place) -> Part:
-    told = {
-        "JobName": at(*_ARGS, "job_name"),
-        "JobDefinition": at(*_ARGS, "job_definition_arn"),
-        "JobQueue": at(*_ARGS, "job_queue_arn"),
-        "Parameters": at(*_ARGS, "parameters"),
-        "ContainerOverrides": at(*_ARGS, "container_overrides"),
-        "Tags": at("tags", "merged"),
-        "PropagateTags": True,
-    }
-    state = {
-        "Type": "Task",
-        "Resource": place.resource("batch:submitJob.sync"),
-        "Parameters": fields(told),
-        "ResultSelector": fields({name: at(name) for name in JOB}),
-        "ResultPath": at("tasks", "batch_submit_task"),
-        **retried(BATCH_RETRY, BATCH_ERRORS),
-    }
-    return single(place.name("execute"), state)
+    path = at("tasks", "batch_submit_task")
+    return submit_prepared("execute", _ARGS, place, tags=at("tags", "merged"), ResultPath=path)
 
 
 def _stage_out(mounts: Mounts, place: Place) -> Part:

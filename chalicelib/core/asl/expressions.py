@@ -18,8 +18,10 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
+from chalicelib.core.documents import shortened
+from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.run_values import is_reference
-from chalicelib.core.states.templates import escaped, parameters
+from chalicelib.core.states.templates import SUFFIX, escaped, parameters
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DOLLARS: Final = re.compile(r"'(?:[^'\\]|\\.)*'|\$+")
@@ -44,7 +46,11 @@ def looked_up(tree: Any) -> Any:
 
 
 def fields(tree: Mapping[str, Any]) -> dict[str, JsonValue]:
-    """Return the tree as a payload template: expressions under keys that say so."""
+    """Return the tree as a payload template: expressions under keys that say so.
+
+    Raises InvalidRequest for a key that says so of something else.
+    """
+    _check_keys(tree)
     found = parameters(dict(tree), _is_expression)
     assert isinstance(found, dict)  # noqa: S101 -- it was one
     return found
@@ -100,6 +106,25 @@ class Marks:
         )
         values = ", ".join(self._meanings[part] for part in parts[1::2])
         return Expression(f"States.Format('{template}', {values})")
+
+
+def _check_keys(tree: Any) -> None:
+    match tree:
+        case Mapping():
+            for name, value in tree.items():
+                if name.endswith(SUFFIX) and not isinstance(value, Expression):
+                    raise InvalidRequest(
+                        f"to Step Functions the key {name!r:.100} means that a reference follows",
+                        field=name,
+                        value=shortened(value),
+                        mend="give the key another name",
+                    )
+                _check_keys(value)
+        case list():
+            for each in tree:
+                _check_keys(each)
+        case _:
+            return
 
 
 def _is_expression(value: object) -> bool:

@@ -81,7 +81,8 @@ def worker(
     document = {"name": call.name, "image": site.worker_image, "handler": call.handler}
     submission = parse_function_request(BATCH_LAMBDA, {**document, "payload": None}, site)
     points, volumes = mounted(mounts)
-    seen = {each.access_point or each.file_system: each.container_path for each in mounts}
+    seen = dict(site.worker_mounts)
+    seen |= {each.access_point or each.file_system: each.container_path for each in mounts}
     invocation = Invocation(
         name=call.name,
         image=site.worker_image,
@@ -137,6 +138,7 @@ def _mounts(kind: str, request: JsonValue, place: Place) -> Mounts:
     return tuple(
         MountPointConfig(file_system=name, container_path=f"{MOUNTS}/{name}")
         for name in file_systems_of(submission.request)
+        if name not in place.site.worker_mounts
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from chalicelib.core.asl import tasks
+from chalicelib.core.asl.batch_calls import submit_prepared
 from chalicelib.core.asl.calls import PAYLOAD, PREP, TASK_ID
 from chalicelib.core.asl.expressions import Expression, at, looked_up
 from chalicelib.core.asl.parts import Part, Place, chain, either, passing
@@ -149,6 +150,13 @@ def job(request: Mapping[str, JsonValue], place: Place, seconds: int | None) -> 
     plan = plan_batch_job(submission, own or there, asked.job_definition, place.site)
     first = _prep(None, place, given.values)
     return chain(first, tasks.of_plan(plan, place, job_name=name))
+
+
+def prepared(reference: str, place: Place, seconds: int | None) -> Part:
+    """Return the part of a Batch job whose request is what a definition's making has answered."""
+    first = _prep(Expression(reference), place, {})
+    limit = {} if seconds is None else {"TimeoutSeconds": seconds}
+    return chain(first, submit_prepared(SUBMIT, (*PREP, "payload"), place, **limit))
 
 
 def _prep(payload: Any, place: Place, given: Mapping[str, Expression]) -> Part:

@@ -39,6 +39,7 @@ from chalicelib.core.limits import STATES_DEFINITION_BYTES
 from chalicelib.core.options import RUN, Options, check_options
 from chalicelib.core.pipelines.checks import check_pipeline
 from chalicelib.core.pipelines.model import KIND, Pipeline
+from chalicelib.core.pipelines.references import found_in
 from chalicelib.core.plans.demand_execution import KIND as DEMAND
 from chalicelib.core.plans.plan import RetryPolicy
 from chalicelib.core.site import Site
@@ -91,10 +92,23 @@ def _pipeline_of(kind: str, document: object) -> tuple[dict[str, Any], Options]:
     if kind == KIND:
         return body, options
     body.pop("kind", None)
-    stage: dict[str, Any] = {"name": kind, "kind": kind, "request": body}
-    if kind not in _WITH_PAYLOADS or "payload" not in body:
-        return {"stages": [stage]}, options
-    return {"input": body["payload"], "stages": [{**stage, "request": _function(body)}]}, options
+    has_payload = kind in _WITH_PAYLOADS and "payload" in body
+    apart = ("payload", "payload_path", *REFERENCES) if has_payload else ()
+    _check_texts({key: value for key, value in body.items() if key not in apart})
+    request = _function(body) if has_payload else body
+    stages: list[Any] = [{"name": kind, "kind": kind, "request": request}]
+    return {"input": body["payload"] if has_payload else None, "stages": stages}, options
+
+
+def _check_texts(body: dict[str, Any]) -> None:
+    """Alone, such a text would be itself; as a stage it would be looked up."""
+    for field, text in found_in(body, ""):
+        raise InvalidRequest(
+            "a text that begins like this is a reference to a state machine",
+            field=field.strip("."),
+            value=shortened(text),
+            mend="make it a stage of a pipeline, with the text in the pipeline's input",
+        )
 
 
 def _function(body: dict[str, Any]) -> dict[str, Any]:

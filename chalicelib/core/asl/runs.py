@@ -146,6 +146,8 @@ def run_part(
         if kind == DEMAND:
             return demands.demand(told, place, seconds)
         return files.files(kind, told, place, seconds)
+    if kind == jobs.BATCH_JOB and isinstance(told, str) and not defaults:
+        return jobs.prepared(told, place, seconds)
     if not isinstance(told, dict):
         raise _unknown(kind, told, "write its fields, each with a reference: $.item.image, …")
     if kind == KIND:

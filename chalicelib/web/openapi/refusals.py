@@ -18,9 +18,9 @@ from chalicelib.web.shapes.flowserv import FlowservError
 from chalicelib.web.shapes.problems import Problem
 
 FLOWSERV: Final = "/flowserv/"
-_EVERYWHERE: Final = {400, 403, 500, 503}
+_EVERYWHERE: Final = {400, 403, 414, 500, 503}
 _WITH_BODY: Final = {408, 411, 413, 415}
-_BEFORE_THE_ROUTE: Final = {400, 403} | _WITH_BODY
+_BEFORE_THE_ROUTE: Final = {400, 403, 414} | _WITH_BODY
 
 _MEANINGS: Final = {
     400: "The request is not valid; `errors` says which field, what stood there, and the mend.",
@@ -31,6 +31,8 @@ _MEANINGS: Final = {
     409: "This cannot be taken now: the state of the run, or what is there already, forbids it.",
     411: "The body has no Content-Length.",
     413: "It is too large.",
+    414: "The URL is too long.",
+    414: "The path and its query are too long.",
     415: "The body is not `application/json`.",
     422: "The backend refuses this, for good.",
     429: "A quota of the group is used up.",

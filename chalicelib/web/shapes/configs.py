@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from chalicelib.configs.reading import JsonText
+from chalicelib.configs.reading import AnyName, JsonText
 from chalicelib.core.noun import Noun
 from chalicelib.web.shapes.shape import Shape
 
@@ -62,7 +62,7 @@ class OneQuery(Noun):
 
     query: JsonText
     """``{"id": …}`` in JSON."""
-    name: str | None = None
+    name: AnyName | None = None
     """Its name, if it shall be looked at, too."""
 
 
