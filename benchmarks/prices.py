@@ -54,7 +54,8 @@ PRICES: Final = {
     "dynamodb-read": Price(0.125, 1_000_000, "read request unit",
                            "https://aws.amazon.com/dynamodb/pricing/on-demand/ "
                            "(airbyte.com/data-engineering-resources/dynamodb-pricing)"),
-    "s3-put": Price(Prices().s3_thousand_puts, 1_000, "PUT, COPY, POST or LIST", "https://aws.amazon.com/s3/pricing/ "
+    "s3-put": Price(Prices().s3_thousand_puts, 1_000, "PUT, COPY, POST or LIST",
+                    "https://aws.amazon.com/s3/pricing/ "
                     "(cloudkaramchari.com, per 1,000 PUT COPY POST or LIST requests)"),
     "s3-get": Price(Prices().s3_thousand_gets, 1_000, "GET and all other requests",
                     "https://aws.amazon.com/s3/pricing/ (from memory: no copy had the figure)"),

@@ -50,11 +50,11 @@ def tend_all(works: WorkPorts, ports: Ports, *, seconds: float = PASS_SECONDS) -
 
 
 def tend(config: str, works: WorkPorts, ports: Ports) -> None:
-    """Look at one config at once; never fails, for the sweep comes."""
+    """Look at one config at once; never fails, for the sweep comes, and does what is left."""
     try:
         found = ConfigShelf(ports.documents).header(config)
         if found is not None:
-            _Tending(*found, works, ports).run()
+            _Tending(*found, works, ports, seconds=CALL_SECONDS).run()
     except FalseworkError:
         log.warning("config %s waits for the sweep", config, exc_info=True)
 
@@ -83,7 +83,16 @@ def _tend_marked(mark: Mark, works: WorkPorts, ports: Ports) -> None:
 class _Tending:
     """One look at one config."""
 
-    def __init__(self, header: Header, version: int, works: WorkPorts, ports: Ports) -> None:
+    def __init__(
+        self,
+        header: Header,
+        version: int,
+        works: WorkPorts,
+        ports: Ports,
+        seconds: float = PASS_SECONDS,
+    ) -> None:
+        self._until = ports.clock() + timedelta(seconds=seconds)
+        """No pipeline is begun with after this."""
         self._header = header
         self._version = version
         self._works = works
@@ -119,6 +128,8 @@ class _Tending:
 
     def _advanced(self, kept: KeptPipeline, config: ConfigPlan) -> Pipeline:
         """Return the pipeline as far as it came; where others were faster, as it was."""
+        if self._ports.clock() > self._until:
+            return kept.pipeline
         try:
             kept = self._saved(
                 kept, progress.obeyed(kept.pipeline, self._header, self._ports.clock())

@@ -43,6 +43,8 @@ POLL_SECONDS: Final = 0.05
 STANDBY_SECONDS: Final = 1.0
 SWEEP_SECONDS: Final = 1.0
 REQUESTS_SECONDS: Final = 0.5
+CONFIGS_SECONDS: Final = 3.0
+"""All live works of configs are read each time: a third of a second for two thousand."""
 CLEANUP_SECONDS: Final = 60.0
 CLEANUP_HOUR: Final = 9
 """When AWS's schedule says so, too (``settings.EventSources``)."""
@@ -216,7 +218,7 @@ class Loop:
 
     def _tend_configs(self) -> bool:
         """Schedules spawn, and stages of pipelines follow each other; nobody waits for it here."""
-        if self._is_time("configs", SWEEP_SECONDS):
+        if self._is_time("configs", CONFIGS_SECONDS):
             spawn_due(self._home.works, self._ports)
             tend_all(self._home.works, self._ports)
         return False

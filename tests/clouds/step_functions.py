@@ -38,7 +38,6 @@ HERE = str(Path(__file__).parents[2])
 EXECUTES = {
     "stepfunctions": {"execute_state_machine": True},
     "batch": {"use_docker": False},
-    "lambda": {"use_docker": False},
 }
 ROLE = "arn:aws:iam::123456789012:role/states"
 SECONDS = 60

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 
 import pytest
 
-from chalicelib import tokens
-from chalicelib.core.grants import SHORT, Wanted
-from chalicelib.core.principals import Scope
 from tests.flow.aws_worlds import aws_account
 from tests.flow.config_world import a_config, a_step
-from tests.flow.test_aws_works import asked_with
+from tests.flow.test_aws_works import asking
 
 BASE = "/pipelines/v2"
 
@@ -25,9 +21,7 @@ def world():
 
 @pytest.fixture
 def ask(world):
-    """Ask through API Gateway, with a token; return the JSON of a good answer."""
-    wanted = Wanted("worker", frozenset({Scope.READ, Scope.SUBMIT}), {"default"}, SHORT)
-    return partial(asked_with, tokens.create(wanted, world.home.ports).text)
+    return asking(world)
 
 
 def withdrawn(ask, bucket):

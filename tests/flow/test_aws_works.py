@@ -27,7 +27,11 @@ def world():
 
 @pytest.fixture
 def ask(world):
-    """Ask through API Gateway, with a token; return the JSON of a good answer."""
+    return asking(world)
+
+
+def asking(world):
+    """Return what asks through API Gateway, with a token; it returns a good answer's JSON."""
     wanted = Wanted("worker", frozenset({Scope.READ, Scope.SUBMIT}), {"default"}, SHORT)
     token = tokens.create(wanted, world.home.ports).text
     return partial(asked_with, token)

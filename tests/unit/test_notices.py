@@ -126,7 +126,9 @@ class TestOwed:
         assert Announce(key="1:CANCELED") in decision.commands
 
     def test_being_told_twice_that_it_was_changes_nothing_and_repeats_nothing(self):
-        run = told_all(a_told_run())
+        run = a_told_run(Announcement(states=("RUNNING", "SUCCESS"), targets=(CI,)))
+        run = announced(run, "1:SUCCESS")
+        assert prompt(run) == (Announce(key="1:RUNNING"),)
         event = Announced(run_id="r1", at=at(10), keys=("1:SUCCESS",))
         assert decide(run, event) == (run, ())
 

@@ -155,7 +155,7 @@ def job(request: Mapping[str, JsonValue], place: Place, seconds: int | None) -> 
 def prepared(reference: str, place: Place, seconds: int | None) -> Part:
     """Return the part of a Batch job whose request is what a definition's making has answered."""
     first = _prep(Expression(reference), place, {})
-    limit = {} if seconds is None else {"TimeoutSeconds": seconds}
+    limit: dict[str, Any] = {} if seconds is None else {"TimeoutSeconds": seconds}
     return chain(first, submit_prepared(SUBMIT, (*PREP, "payload"), place, **limit))
 
 

@@ -23,6 +23,7 @@ from chalicelib.core.asl.parts import (
     passing,
     single,
 )
+from chalicelib.core.batch_job_requests import KIND as BATCH_JOB
 from chalicelib.core.documents import at_field, shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.pipelines.model import KIND, Hook, RunStage
@@ -146,7 +147,7 @@ def run_part(
         if kind == DEMAND:
             return demands.demand(told, place, seconds)
         return files.files(kind, told, place, seconds)
-    if kind == jobs.BATCH_JOB and isinstance(told, str) and not defaults:
+    if kind == BATCH_JOB and isinstance(told, str) and not defaults:
         return jobs.prepared(told, place, seconds)
     if not isinstance(told, dict):
         raise _unknown(kind, told, "write its fields, each with a reference: $.item.image, …")

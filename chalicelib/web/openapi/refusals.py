@@ -32,7 +32,6 @@ _MEANINGS: Final = {
     411: "The body has no Content-Length.",
     413: "It is too large.",
     414: "The URL is too long.",
-    414: "The path and its query are too long.",
     415: "The body is not `application/json`.",
     422: "The backend refuses this, for good.",
     429: "A quota of the group is used up.",

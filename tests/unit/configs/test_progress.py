@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.configs import ids, progress
 from chalicelib.core.configs.expansion import read_config
-from chalicelib.core.configs.pipeline import OVER, Pipeline, Status, joint
+from chalicelib.core.configs.pipeline import OVER, Header, Pipeline, Status, joint
 from chalicelib.core.work.ids import is_id
 from tests.flow.config_world import a_config, a_step
 
@@ -107,6 +107,23 @@ def test_what_is_planned_is_not_looked_at_before_it_is_released():
     assert progress.to_look_at(planned) == {}
     assert progress.in_flight(planned) == {"1" * 24: "one", "2" * 24: "one"}
     assert progress.followed(planned, {}, AT) == planned
+
+
+def test_a_config_is_not_over_before_each_pipeline_has_carried_out_its_last_wish():
+    pipeline = progress.cancelled(a_pipeline(), AT)
+    assert pipeline is not None
+    over = progress.taken_back(pipeline, (), AT)
+    assert over.is_settled
+    header = Header(
+        id="0" * 24, name="sample", version="2", user=None, creation=AT, count=1, tally={}
+    )
+    assert progress.tallied(header, [over], AT).stop == AT
+    again = progress.wished(header, "retry")
+    assert progress.tallied(again, [over], AT).stop is None
+    assert progress.tallied(header, [], AT).stop is None
+    obeyed = progress.obeyed(over, again, AT)
+    assert (obeyed.status, obeyed.generation) == (S.CREATED, 2)
+    assert progress.obeyed(obeyed, again, AT) == obeyed
 
 
 def test_ids_tell_their_config_and_where_it_is():
