@@ -28,7 +28,7 @@ from chalicelib.core.findings import (
     Finding,
     fault,
     fine,
-    has_faults,
+    is_well,
     judged,
     skew,
     unknown,
@@ -51,7 +51,10 @@ def add_doctor(verb: argparse.ArgumentParser) -> None:
 
 
 def doctor(arguments: argparse.Namespace) -> Exit:
-    """``doctor``: a line for each thing; 0 when nothing must be mended, else 1."""
+    """``doctor``: a line for each thing; 0 when nothing must be mended, else 1.
+
+    1, too, where nobody answered at all.
+    """
     settings = settings_of(arguments)
     findings = list(_findings(settings, arguments.deployment))
     if arguments.json:
@@ -59,7 +62,7 @@ def doctor(arguments: argparse.Namespace) -> Exit:
         print(json.dumps({"findings": told}, indent=2))
     else:
         print(findings_text(findings))
-    return Exit.ERROR if has_faults(findings) else Exit.SUCCESS
+    return Exit.SUCCESS if is_well(findings) else Exit.ERROR
 
 
 def findings_text(findings: list[Finding]) -> str:

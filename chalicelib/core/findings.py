@@ -65,9 +65,10 @@ def judged(about: str, is_fine: bool, good: str, bad: str, mend: str) -> Finding
     return fine(about, good) if is_fine else fault(about, bad, mend)
 
 
-def has_faults(findings: Iterable[Finding]) -> bool:
-    """Tell whether anything must be mended."""
-    return any(each.verdict is Verdict.FAULT for each in findings)
+def is_well(findings: Iterable[Finding]) -> bool:
+    """Tell whether nothing must be mended, as far as anything could be asked at all."""
+    verdicts = {each.verdict for each in findings}
+    return Verdict.FAULT not in verdicts and Verdict.OK in verdicts
 
 
 def skew(date: str, now: datetime) -> Finding:

@@ -158,8 +158,8 @@ class World:
         self.containers.facts = lambda run_id: self.facts_of(self.store.runs[run_id])
         self.objects.may_touch = self._is_of_a_run
         self.files.too_late = self._too_late
-        self.store.saved += [self._check_settled, self._expect_sweep, self.users.hear]
-        self.store.saved.append(self.ears.note_save)
+        self.store.saved += [self._check_settled, self._expect_sweep]
+        self.store.saved += [self.users.hear, self.ears.note_save]
 
     def _mint_uid(self) -> str:
         throws = self.dice.stream("uid")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import threading
@@ -195,6 +196,17 @@ def test_a_host_that_shows_no_certificate_is_no_fault():
         port = int(url.rpartition(":")[2])
         found = check_certificate("127.0.0.1", port, datetime.now(UTC))
     assert found.verdict is Verdict.UNKNOWN
+
+
+def test_without_credentials_nothing_is_known_and_that_is_not_well(capsys, monkeypatch, tmp_path):
+    for name in [each for each in os.environ if each.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    code, found = look(capsys, "--deployment", "falsework-dev")
+    assert code == 1
+    assert {each["verdict"] for each in found.values()} == {"unknown"}
+    assert "credentials" in found["table"]["says"]
 
 
 def test_people_are_told_in_lines_with_what_to_do(root, capsys):

@@ -9,7 +9,7 @@ from chalicelib.web.shapes.runs import RunPage, RunView
 from chalicelib.web.shapes.shape import Shape
 
 
-class Brief(Shape):
+class RunCost(Shape):
     """What a run has cost so far."""
 
     amount: float
@@ -21,7 +21,7 @@ class Brief(Shape):
 class CostedRun(RunView):
     """A run of a list that was asked for with ``cost=true``."""
 
-    cost: Brief | None
+    cost: RunCost | None
     """Null where the run was deleted while the list was made."""
 
 
