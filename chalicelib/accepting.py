@@ -6,7 +6,7 @@ new one does. What could not be performed at once is owed, and the sweep sees to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from chalicelib import engine, quotas
 from chalicelib.announcing import with_notices
@@ -14,6 +14,8 @@ from chalicelib.children import check_on_its_own
 from chalicelib.core.allowances import Use, check_allowed
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from chalicelib.core.events import ResumeRequested, RollbackRequested, RunRequested
+from chalicelib.core.kind_submissions import KindSubmission
+from chalicelib.core.plans.plan import Plan
 from chalicelib.core.principals import check_member
 from chalicelib.core.run import Run
 from chalicelib.ports import Ports
@@ -36,6 +38,31 @@ def accept(event: RunRequested, ports: Ports) -> Run:
         return engine.handle(event, ports)
     except Unavailable:
         return _accepted(event, ports)
+
+
+def accept_submission(
+    submission: KindSubmission,
+    planned: Callable[[str, str], Plan],
+    ports: Ports,
+    *,
+    made_up: str | None = None,
+) -> Run:
+    """Accept a submission of any kind but a demand; ``planned`` makes its plan of (run id, uid).
+
+    ``made_up`` takes the place of what is fresh in the id of a run that has none of its own: who
+    repeats a request under one key gets the same id. Raises as ``accept``.
+    """
+    uid = ports.mint_uid()
+    run_id = submission.run_id or f"{submission.kind}-{made_up or uid}"
+    event = RunRequested(
+        run_id=run_id,
+        at=ports.clock(),
+        uid=uid,
+        kind=submission.kind,
+        group=submission.options.group,
+        plan=planned(run_id, uid),
+    )
+    return accept(event, ports)
 
 
 def begin_again(event: ResumeRequested | RollbackRequested, ports: Ports) -> Run:

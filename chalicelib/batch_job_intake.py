@@ -6,12 +6,11 @@ them.
 
 from __future__ import annotations
 
-from chalicelib.accepting import accept, check_group, check_queue
+from chalicelib.accepting import accept_submission, check_group, check_queue
 from chalicelib.core.allowances import used_by_batch_job
-from chalicelib.core.batch_job_requests import KIND, BatchJobRequest, parse_batch_job
+from chalicelib.core.batch_job_requests import BatchJobRequest, parse_batch_job
 from chalicelib.core.demand.batch_args import forbidden_privilege
 from chalicelib.core.errors import Forbidden, InvalidRequest, NotFound, Refused
-from chalicelib.core.events import RunRequested
 from chalicelib.core.kind_submissions import KindSubmission
 from chalicelib.core.plans.batch_jobs import own_definition, plan_batch_job
 from chalicelib.core.plans.plan import JobDefinition, Plan
@@ -26,16 +25,9 @@ def submit_batch_job(document: object, ports: Ports, *, made_up: str | None = No
     ``made_up`` and what it raises are as of ``submit_function``.
     """
     submission = parse_batch_job(document, ports.site)
-    uid = ports.mint_uid()
-    event = RunRequested(
-        run_id=submission.run_id or f"{KIND}-{made_up or uid}",
-        at=ports.clock(),
-        uid=uid,
-        kind=KIND,
-        group=submission.options.group,
-        plan=_plan(submission, uid, ports),
+    return accept_submission(
+        submission, lambda _, uid: _plan(submission, uid, ports), ports, made_up=made_up
     )
-    return accept(event, ports)
 
 
 def _plan(submission: KindSubmission, uid: str, ports: Ports) -> Plan:

@@ -29,7 +29,7 @@ from chalicelib.core.plans.run_actions import MOST_CHILDREN, RunsAction
 from chalicelib.core.principals import ENGINE
 from chalicelib.core.run import Run, RunState
 from chalicelib.core.run_values import Item, items_of, request_of
-from chalicelib.core.states.failures import TASK_FAILED, StatesFailure, failure_of, output_of
+from chalicelib.core.states.failures import TASK_FAILED, StatesFailure, output_of, told_of_child
 from chalicelib.document_ports import StaleDocument
 from chalicelib.ports import Ports
 
@@ -79,7 +79,7 @@ def _looked_at(family: Family, progress: Progress) -> Progress:
         if child is None or not child.is_terminal:
             continue
         if child.state is not RunState.SUCCESS and progress.failed is None:
-            progress = progress.model_copy(update={"failed": _why(child)})
+            progress = progress.model_copy(update={"failed": told_of_child(child)})
         if child.settled_at is not None:
             left = tuple(each for each in progress.open if each != index)
             progress = progress.model_copy(update={"open": left})
@@ -188,14 +188,6 @@ def _results(family: Family, progress: Progress) -> Iterator[JsonValue]:
 def _ended(family: Family, **told: Any) -> ChildrenEnded:
     about = family.command.model_dump(include={"stage", "generation", "attempt"})
     return ChildrenEnded(run_id=family.run.id, at=family.ports.clock(), **about, **told)
-
-
-def _why(child: Run) -> StatesFailure:
-    failure = failure_of(child)
-    if failure is None:
-        return StatesFailure(Error=TASK_FAILED, Cause=f"run {child.id} ended in {child.state}")
-    cause = f"run {child.id} ended in {child.state}: {failure.Cause}"
-    return StatesFailure(Error=failure.Error, Cause=cause)
 
 
 def _check_count(items: list[JsonValue] | None) -> None:

@@ -10,11 +10,10 @@ import hashlib
 import json
 import logging
 
-from chalicelib.accepting import accept, check_group, check_queue
+from chalicelib.accepting import accept_submission, check_group, check_queue
 from chalicelib.core.allowances import used_by_file_job
 from chalicelib.core.data_sync.path_requests import OutdatedDataPathScannerRequest
 from chalicelib.core.errors import Conflict, InvalidRequest
-from chalicelib.core.events import RunRequested
 from chalicelib.core.file_requests import CLEAN_UP, parse_file_request
 from chalicelib.core.plans.file_jobs import plan_file_job
 from chalicelib.core.run import Run
@@ -41,19 +40,14 @@ def submit_file_job(
     check_queue("site.default_job_queue", queue, ports)
     if fallback is not None:
         check_queue("options.fallback_job_queue_name", fallback, ports)
-    uid = ports.mint_uid()
-    run_id = submission.run_id or f"{kind}-{made_up or uid}"
-    event = RunRequested(
-        run_id=run_id,
-        at=ports.clock(),
-        uid=uid,
-        kind=kind,
-        group=submission.options.group,
-        plan=plan_file_job(
+    return accept_submission(
+        submission,
+        lambda run_id, uid: plan_file_job(
             submission, run_id, uid, ports.site, ports.facilities.file_systems(), queue
         ),
+        ports,
+        made_up=made_up,
     )
-    return accept(event, ports)
 
 
 def submit_cleanups(ports: Ports) -> dict[str, list[str]]:

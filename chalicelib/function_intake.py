@@ -5,9 +5,8 @@ A request that names no run gets a run of its own, as with jobs over files.
 
 from __future__ import annotations
 
-from chalicelib.accepting import accept, check_group, check_queue
+from chalicelib.accepting import accept_submission, check_group, check_queue
 from chalicelib.core.allowances import used_by_invocation
-from chalicelib.core.events import RunRequested
 from chalicelib.core.function_requests import LAMBDA_FUNCTION, parse_function_request
 from chalicelib.core.kind_submissions import KindSubmission
 from chalicelib.core.plans.functions import invocation, plan_call, plan_job
@@ -26,17 +25,12 @@ def submit_function(
     accepted.
     """
     submission = parse_function_request(kind, document, ports.site)
-    uid = ports.mint_uid()
-    run_id = submission.run_id or f"{kind}-{made_up or uid}"
-    event = RunRequested(
-        run_id=run_id,
-        at=ports.clock(),
-        uid=uid,
-        kind=kind,
-        group=submission.options.group,
-        plan=_plan(submission, run_id, uid, ports),
+    return accept_submission(
+        submission,
+        lambda run_id, uid: _plan(submission, run_id, uid, ports),
+        ports,
+        made_up=made_up,
     )
-    return accept(event, ports)
 
 
 def _plan(submission: KindSubmission, run_id: str, uid: str, ports: Ports) -> Plan:

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import JsonValue
 
-from chalicelib.accepting import accept, check_group
+from chalicelib.accepting import accept_submission, check_group
 from chalicelib.core.demand.wire import Wire
 from chalicelib.core.documents import at_field, parse_document
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.core.events import RunRequested
 from chalicelib.core.kind_submissions import KindSubmission, split_document
 from chalicelib.core.pipelines.checks import DEEPEST, check_pipeline
 from chalicelib.core.pipelines.model import KIND, Hook, Pipeline, RunStage
@@ -38,16 +37,7 @@ def submit_pipeline(
     ``made_up`` is as in ``submit_file_job``. Raises as every way in does.
     """
     submission, plan = _prepare(document, ports, checks)
-    uid = ports.mint_uid()
-    event = RunRequested(
-        run_id=submission.run_id or f"{KIND}-{made_up or uid}",
-        at=ports.clock(),
-        uid=uid,
-        kind=KIND,
-        group=submission.options.group,
-        plan=plan,
-    )
-    return accept(event, ports)
+    return accept_submission(submission, lambda *_: plan, ports, made_up=made_up)
 
 
 def preview_pipeline(document: object, ports: Ports, checks: Checks) -> dict[str, JsonValue]:

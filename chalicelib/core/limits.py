@@ -78,7 +78,7 @@ STATES_PAYLOAD_BYTES: Final = 256 * 1024
 "in bytes in UTF-8 encoding"; the same of every input and output."""
 
 STATES_DEFINITION_BYTES: Final = 1_048_576
-"""AWS Step Functions API reference, CreateStateMachine, definition: "Maximum length of 1048576"."""
+"""AWS Step Functions API reference, CreateStateMachine: "Maximum length of 1048576"."""
 
 STATE_NAME_CHARACTERS: Final = 80
 """AWS Step Functions developer guide, best practices and quotas: 80 Unicode characters."""

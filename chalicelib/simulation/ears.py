@@ -90,6 +90,9 @@ def _changes(before: Run | None, after: Run) -> Iterator[Heard]:
         if stage.status is StageStatus.RUNNING:
             yield (*about, stage.attempts, "RUNNING")
         known = len(before.stages[place].history) if before is not None else 0
-        # What a generation that begins puts back is no change of its own.
-        for entry in () if before is not None and is_new else stage.history[known:]:
-            yield (*about, entry.attempt, entry.end_status.value)
+        for entry in stage.history[known:]:
+            # What a generation that begins puts back is no change of its own; what has nothing
+            # to do is done within the same save.
+            is_put_back = before is not None and is_new
+            if not (is_put_back and entry.end_status is StageStatus.CANCELED):
+                yield (*about, entry.attempt, entry.end_status.value)

@@ -20,8 +20,8 @@ from infra.lambda_python import CHECKOUT
 from infra.policies import FUNCTIONS
 
 pytestmark = pytest.mark.slow
-FLOWS = ("configs", "data_sync", "events", "notices", "redrive", "request_files", "run_management", "runs",
-         "submissions", "sweeps", "works")  # fmt: skip
+FLOWS = ("configs", "data_sync", "events", "notices", "redrive", "request_files",
+         "run_management", "runs", "submissions", "sweeps", "works")  # fmt: skip
 BUCKETS = {"requests": "falsework-dev-requests-1", "falsework": "falsework-dev-scratch-1"}
 QUEUES = {
     "submissions": "submissions",

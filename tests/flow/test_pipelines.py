@@ -14,9 +14,12 @@ from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.pipelines.checks import check_pipeline
 from chalicelib.core.pipelines.model import Pipeline, RunStage, StatusHooks
 from chalicelib.core.run import RunState
+from chalicelib.core.states.failures import failure_of, output_of
 from chalicelib.settings import Settings
 from tests.flow.doors import CHECKOUT, copying_demand, falsework
 from tests.flow.pipeline_parts import choice, hook, ran, says
+
+RULE = {"Variable": "$.input", "IsNumeric": True}
 
 
 @pytest.fixture
@@ -194,3 +197,30 @@ class TestTheDocumentation:
         text = (CHECKOUT / "docs/pipelines.md").read_text()
         fields = {*StatusHooks.model_fields, *RunStage.model_fields, *Pipeline.model_fields}
         assert [name for name in fields if f"`{name}`" not in text] == []
+
+
+def test_the_result_is_the_last_stages_own_and_not_its_hooks(home):
+    hook = {
+        "kind": "pipeline",
+        "request": {"stages": [{"name": "h", "kind": "value", "value": 0}]},
+    }
+    inner = {"stages": [{"name": "v", "kind": "value", "value": 7}]}
+    run = kinds.submit_pipeline(
+        pipeline(
+            {"name": "a", "kind": "pipeline", "request": inner, "status": {"completed": hook}}
+        ),
+        bootstrap.ports(),
+    )
+    assert output_of(drive(run.id)) == 7
+
+
+def test_the_name_of_a_childs_error_is_kept(home):
+    failing = {"stages": [{"name": "v", "kind": "choice", "cases": [{"when": RULE, "then": "x"}]},
+                          {"name": "w", "kind": "value", "value": 1,
+                           "when": {"choice": "v", "branch": "x"}}]}  # fmt: skip
+    run = kinds.submit_pipeline(
+        pipeline({"name": "a", "kind": "pipeline", "request": failing}), bootstrap.ports()
+    )
+    failure = failure_of(drive(run.id))
+    assert failure.Cause.startswith("run p1.a.0.")
+    assert f"({failure.Error})" in failure.Cause

@@ -50,7 +50,9 @@ def plan_pipeline(pipeline: Pipeline, submission: KindSubmission, site: Site) ->
     check_options(submission.options, names, [stage.name for stage in whole.closing])
     stages = tuple(_timed(stage, submission) for stage in whole.all())
     plan = kind_plan(submission, stages, site)
-    return plan.model_copy(update={"request": {**plan.request, "input": pipeline.input}})
+    result_from = OUTPUT if pipeline.output is not None else pipeline.stages[-1].name
+    request = {**plan.request, "input": pipeline.input}
+    return plan.model_copy(update={"request": request, "result_from": result_from})
 
 
 def _timed(stage: StagePlan, submission: KindSubmission) -> StagePlan:

@@ -117,7 +117,7 @@ def check_reference(text: str, field: str, before: set[str], extra: tuple[str, .
         root, name = match["root"], match["quoted"] or match["name"]
         if root == "stages" and name not in {*before, *extra}:
             raise InvalidRequest(
-                f"{name!s:.100} is no stage that is done before this one",
+                f"{name or '$.stages alone'!s:.100} is no stage that is done before this one",
                 field=field,
                 value=shortened(text),
                 mend=f"name one of {', '.join(sorted(before)) or 'none'}, or put it into after",

@@ -198,6 +198,8 @@ class Plan(Noun):
     """Which of its changes are told, and to whom."""
     outputs_from: str | None = None
     """The stage whose result's ``outputs`` become the run's."""
+    result_from: str | None = None
+    """The stage whose result the run comes to; None: its last one's."""
     results_prefix: str = ""
     """``s3://…/`` below which workers write their result documents."""
     job_name_prefix: str = "falsework"

@@ -12,6 +12,7 @@ The names of errors are those that state machines catch. What failed says which 
 from __future__ import annotations
 
 import json
+import re
 from typing import Final
 
 from pydantic import JsonValue
@@ -23,6 +24,8 @@ from chalicelib.core.run import JobState, Run, RunError, RunState
 from chalicelib.core.states.responses import BAD_RESPONSE, FUNCTION, NO_RESPONSE, error_of
 
 TASK_FAILED: Final = "States.TaskFailed"
+CHILD: Final = "child"
+_CHILD: Final = re.compile(r"run \S+ ended in \S+ \(([A-Za-z][\w.]*)\)")
 _TIMEOUTS: Final = ("timeout", "queue_wait")
 
 
@@ -40,6 +43,8 @@ def output_of(run: Run) -> JsonValue:
     """
     if run.plan.outputs_from is not None:
         return {"outputs": run.outputs}
+    if run.plan.result_from is not None:
+        return run.stage(run.plan.result_from).result
     last = [plan.name for plan in run.plan.stages if not plan.is_closing][-1:]
     return run.stage(last[0]).result if last else None
 
@@ -55,6 +60,21 @@ def failure_of(run: Run) -> StatesFailure | None:
     return StatesFailure(Error=name, Cause=_job_text(job) if is_jobs and job else error.message)
 
 
+def told_of_child(child: Run) -> StatesFailure:
+    """Return what a run that waited for ``child`` failed of."""
+    failure = failure_of(child)
+    if failure is None:
+        return StatesFailure(Error=TASK_FAILED, Cause=f"run {child.id} ended in {child.state}")
+    cause = f"run {child.id} ended in {child.state} ({failure.Error}): {failure.Cause}"
+    return StatesFailure(Error=failure.Error, Cause=cause)
+
+
+def error_of_child(message: str) -> str | None:
+    """Return the name of the error in what ``told_of_child`` says."""
+    match = _CHILD.match(message)
+    return match[1] if match else None
+
+
 def _name(run: Run, error: RunError) -> str:
     if error.cause in _TIMEOUTS or error.stage is None:
         return "States.Timeout"
@@ -65,6 +85,8 @@ def _name(run: Run, error: RunError) -> str:
         "refused": "Batch.BatchException",
     }
     name = known.get(error.cause)
+    if error.cause == CHILD:
+        return error_of_child(error.message) or TASK_FAILED
     if name is None and error.cause == "call":
         name = _of_call(run, error.stage)
     return name or TASK_FAILED
