@@ -47,6 +47,13 @@ def use(settings: Settings, aws_home: AwsHome | None = None) -> None:
     home.cache_clear()
 
 
+def forget() -> None:
+    """Let the environment decide again, as in a process that was told nothing."""
+    _Told.settings = None
+    _Told.aws_home = None
+    home.cache_clear()
+
+
 def settings() -> Settings:
     """Return what this process was told, or else what the environment says."""
     if _Told.settings is None:

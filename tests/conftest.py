@@ -9,6 +9,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from chalicelib import bootstrap
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_told() -> Iterator[None]:
+    """What one module's tests told the process is not left to the next one's."""
+    yield
+    bootstrap.forget()
+
 
 @pytest.fixture(scope="session")
 def moto_endpoint() -> Iterator[str]:

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from chalicelib.core.demand.execution import ExecutionMetadata, ExecutionStatus
 from chalicelib.core.documents import at_field
-from chalicelib.core.notifications import MOST_ADDRESSES, Notifications, Notify, is_address
+from chalicelib.core.notifications import MOST_ADDRESSES, Notifications, RunNotices, is_address
 from chalicelib.core.plans.announcements import ENDS, Announcement, StateName, Target
 
 STATES: Final[dict[ExecutionStatus, StateName]] = {
@@ -46,7 +46,7 @@ def _of_options(request: Mapping[str, JsonValue], site: Notifications) -> Iterat
     asked = options.get("notify") if isinstance(options, dict) else None
     if asked is None:
         return
-    notify = Notify.model_validate(asked)
+    notify = RunNotices.model_validate(asked)
     with at_field("options"):
         notify.check_targets(site)
     yield Announcement(

@@ -144,7 +144,7 @@ class Notifications(Noun):
         return known is None or domain in {each.lower() for each in known}
 
 
-class Notify(Noun):
+class RunNotices(Noun):
     """``options.notify``: which changes of this run are told, and to whom."""
 
     on: tuple[StateName, ...] = ENDS

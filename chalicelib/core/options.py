@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from chalicelib.core.documents import at_field, shortened
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.core.notifications import Notify
+from chalicelib.core.notifications import RunNotices
 from chalicelib.core.noun import Noun
 from chalicelib.core.plans.plan import CleanUpPolicy, RetryPolicy
 
@@ -62,7 +62,7 @@ class Options(Noun):
     """How long a job may wait for a host."""
     fallback_job_queue_name: str | None = Field(default=None, min_length=1)
     """Where jobs go after the infrastructure failed under them twice."""
-    notify: Notify | None = None
+    notify: RunNotices | None = None
     """Who is told what becomes of the run."""
 
     @field_validator("timeout_seconds", mode="before")

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from infra import policies
+from infra.grants import FUNCTIONS
 from infra.lambda_python import CHECKOUT
-from infra.policies import FUNCTIONS
 
 pytestmark = pytest.mark.slow
 FLOWS = ("configs", "data_sync", "events", "notices", "redrive", "request_files",

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from infra.grants import FUNCTIONS
 from infra.lambda_python import CHECKOUT
-from infra.policies import FUNCTIONS
 from tests.clouds.clients import client, closing_clients
 from tests.deploy.moto_for_chalice import serving
 from tests.deploy.running import in_project

@@ -6,10 +6,14 @@ import json
 
 import pytest
 
+import app
+from chalicelib.aws.checkup import functions as checkup
 from infra import policies
+from infra.grants import FUNCTIONS, NO_RESOURCE, Grant
 from infra.lambda_python import CHECKOUT
 from infra.outputs import Place
-from infra.policies import FUNCTIONS, NO_RESOURCE, STAGES, Grant
+from infra.policies import STAGES
+from tests.deploy.calls_recorder import HANDLERS
 
 CONFIG = json.loads((CHECKOUT / ".chalice" / "config.json").read_text())
 OUTPUTS = {
@@ -28,8 +32,9 @@ def statements(function, stage="dev"):
 
 @pytest.mark.parametrize(("function", "stage"), OWN)
 def test_the_file_is_what_the_table_says(function, stage):
-    written = policies.path(function, stage).read_text()
-    assert written == policies.text(policies.policy(function, stage)), "make policies"
+    assert policies.path(function, stage).read_text() == policies.written(function, stage), (
+        "make policies"
+    )
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -38,6 +43,35 @@ def test_chalice_gives_every_function_its_own_file_and_makes_up_none(stage):
     files = {name: about["iam_policy_file"] for name, about in told.items()}
     assert files == {name: policies.path(name, stage).name for name in FUNCTIONS}
     assert CONFIG["autogen_policy"] is False
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_chalice_configures_are_the_handlers_of_the_application(stage):
+    handlers = {"api_handler", *(each.name for each in app.app.event_sources)}
+    assert set(CONFIG["stages"][stage]["lambda_functions"]) == handlers == set(FUNCTIONS)
+    assert handlers - {"api_handler"} == HANDLERS  # whose calls are recorded
+    assert {*checkup.FUNCTIONS} == {"", *HANDLERS}
+
+
+CALLABLE = ("falsework-sum", "arn:aws:lambda:eu-west-1:444455556666:function:theirs-")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_functions_that_runs_may_call_are_callable_for_those_that_drive_runs(function):
+    policy = policies.policy(function, "dev", callable_names=CALLABLE)
+    pinned = Place("dev", OUTPUTS).pin(policy)["Statement"]
+    calling = [each["Resource"] for each in pinned if "lambda:InvokeFunction" in each["Action"]]
+    ours = "arn:aws-us-gov:lambda:us-gov-west-1:111122223333:function:falsework-sum*"
+    assert calling == ([] if function == "on_notice" else [[ours, f"{CALLABLE[1]}*"]])
+
+
+def test_a_stage_says_in_its_variables_which_functions_its_runs_may_call(tmp_path, monkeypatch):
+    config = json.loads(json.dumps(CONFIG))
+    config["stages"]["dev"]["environment_variables"]["FALSEWORK_ALLOWED_FUNCTIONS"] = '["sum"]'
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr(policies, "CHALICE", tmp_path)
+    assert "function:sum*" in policies.written("on_wake", "dev")
+    assert "lambda:" not in policies.written("on_wake", "prod").replace("aws/lambda", "")
 
 
 def test_every_action_is_on_a_resource_unless_aws_knows_none_for_it():

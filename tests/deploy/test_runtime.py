@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.grants import FUNCTIONS
 from infra.lambda_python import CHECKOUT
-from infra.policies import FUNCTIONS
 from tests.clouds.clients import client
 from tests.clouds.foundation import create_table
 from tests.deploy.running import NOWHERE, of_lambda

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 
 from infra import stacks
 from infra.deploy import Aws, deploy_app
+from infra.grants import FUNCTIONS
 from infra.outputs import VARIABLES, Place
-from infra.policies import FUNCTIONS
 from infra.templates import read
 from tests.clouds.clients import client, closing_clients
 from tests.deploy.moto_for_chalice import serving

@@ -23,7 +23,7 @@ from chalicelib.core.notice import (
     signature,
     webhook_headers,
 )
-from chalicelib.core.notifications import Notifications, Notify, is_address
+from chalicelib.core.notifications import Notifications, RunNotices, is_address
 from chalicelib.core.options import Options, check_options
 from chalicelib.core.plans.announcements import Announcement, Target
 from chalicelib.core.plans.demand_execution import CLOSING, STAGES
@@ -118,7 +118,7 @@ class TestRequests:
             asked({"notify": {"mail": ["ann@example.org"]}}, site=Notifications())
 
     def test_a_stage_that_is_not_there_is_refused(self):
-        options = Options(notify=Notify(webhooks=("ci",), stages=("*", "exectue")))
+        options = Options(notify=RunNotices(webhooks=("ci",), stages=("*", "exectue")))
         with pytest.raises(InvalidRequest, match="exectue") as caught:
             check_options(options, STAGES, CLOSING)
         assert caught.value.field == "options.notify.stages"

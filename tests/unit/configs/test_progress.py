@@ -43,7 +43,7 @@ def deposited(pipeline, at=AT):
         ({S.CREATED}, S.CREATED),
         ({S.CREATED, S.SUCCESS}, S.RUNNING),
     ],
-    ids=str,
+    ids=lambda value: "+".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_things_side_by_side_have_one_status(found, status):
     assert joint(found) is status

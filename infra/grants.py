@@ -1,0 +1,239 @@
+"""The table of what each function may do; ``infra.policies`` makes documents of it.
+
+All functions but ``on_notice`` drive the engine, and the engine performs what is owed whoever woke
+it: the next job, a child run of any kind, a work's end. So each has ``ENGINE``, and beside it what
+its own event needs. Actions are those that tests see called (``tests/deploy/test_calls.py``), or
+say why they are needed all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+
+class Grant(NamedTuple):
+    """A statement; ``resources`` are the ends of ARNs, after the account's colon."""
+
+    sid: str
+    service: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    condition: Mapping[str, Any] | None = None
+    why: str = ""
+    """Why it is needed although no test calls it, or why it cannot name a resource."""
+
+
+NO_RESOURCE: Final = ("*",)
+_TELLS_ALL: Final = "AWS knows no resource for it (service authorization reference)"
+
+
+def _table(sid: str, *actions: str, indexes: Iterable[str] = (), why: str = "") -> Grant:
+    names = ("table/{name}",) if not indexes else ()
+    resources = (*names, *(f"table/{{name}}/index/{each}" for each in indexes))
+    return Grant(sid, "dynamodb", actions, resources, why=why)
+
+
+def _objects(sid: str, bucket: str, *actions: str, below: Iterable[str]) -> Grant:
+    return Grant(sid, "s3", actions, tuple(f"{{{bucket}}}/{each}*" for each in below))
+
+
+def _listing(sid: str, *buckets: str) -> Grant:
+    why = "without it S3 answers 403 for an object that is not there"
+    return Grant(sid, "s3", ("ListBucket",), tuple(f"{{{each}}}" for each in buckets), why=why)
+
+
+def _sending(sid: str, *queues: str) -> Grant:
+    return Grant(sid, "sqs", ("SendMessage",), tuple(f"{{name}}-{each}" for each in queues))
+
+
+def _consuming(queue: str) -> Grant:
+    return Grant(
+        "BeGivenMessages",
+        "sqs",
+        ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
+        (f"{{name}}-{queue}",),
+        why="Lambda takes them from the queue with the function's role (Lambda guide, SQS)",
+    )
+
+
+_DEFINITIONS: Final = ("job-definition/*",)
+"""Their names are users' own: executors and functions bring theirs with the request."""
+_SHELVES: Final = ("works/", "results/")
+_KEPT: Final = ("GetObject", "PutObject", "DeleteObject")
+ENGINE: Final = (
+    _table("KeepState", "GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
+    _objects("KeepDocuments", "scratch", "GetObject", "PutObject", below=["runs/", "scratch/"]),
+    _objects("KeepWorks", "scratch", *_KEPT, below=_SHELVES),
+    _objects("ExchangeElsewhere", "data", "GetObject", "PutObject", below=["scratch/"]),
+    _listing("SeeThatNothingIsThere", "scratch", "data"),
+    Grant("SubmitJobs", "batch", ("SubmitJob",), ("job-queue/{queues}", *_DEFINITIONS)),
+    Grant("DefineJobs", "batch", ("RegisterJobDefinition",), _DEFINITIONS),
+    Grant(
+        "TakeDefinitionsBack",
+        "batch",
+        ("DeregisterJobDefinition",),
+        _DEFINITIONS,
+        why="a function's definition goes when its run has ended",
+    ),
+    Grant(
+        "TagWhatIsMade",
+        "batch",
+        ("TagResource",),
+        ("job/*", *_DEFINITIONS),
+        why="tags in SubmitJob and RegisterJobDefinition ask for it (Batch guide, tag on create)",
+    ),
+    Grant(
+        "StopJobs",
+        "batch",
+        ("TerminateJob",),
+        ("job/*",),
+        why="extra copies are stopped by whoever sees them; a job's ARN ends in an id that nobody"
+        " knows before",
+    ),
+    Grant(
+        "LookAtJobs",
+        "batch",
+        ("DescribeJobs", "ListJobs", "DescribeJobDefinitions", "DescribeJobQueues"),
+        NO_RESOURCE,
+        why=_TELLS_ALL,
+    ),
+    Grant(
+        "GiveJobsTheirRoles",
+        "iam",
+        ("PassRole",),
+        ("role/{name}-job-*",),
+        {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        why="RegisterJobDefinition asks for it; moto does not check",
+    ),
+    Grant(
+        "FindImages",
+        "ecr",
+        ("DescribeRepositories", "DescribeImages"),
+        ("repository/*",),
+        why="an execution may name any repository of the account",
+    ),
+    Grant(
+        "FindFileSystems",
+        "elasticfilesystem",
+        ("DescribeFileSystems", "DescribeAccessPoints"),
+        ("file-system/*", "access-point/*"),
+        why="file systems are found by their tags among all of them",
+    ),
+    Grant(
+        "ReadSecrets",
+        "secretsmanager",
+        ("GetSecretValue",),
+        ("secret:{prefix}/{stage}/*",),
+        why="a work's end is told to Slack; which secrets there are is the site's to name",
+    ),
+    _sending("WakeLater", "wake"),
+    _sending("AnnounceRuns", "notices"),
+)
+REQUESTS: Final = (
+    _objects("ReadRequests", "requests", "GetObject", "GetObjectVersion", below=["requests/"]),
+    _objects(
+        "WriteReceipts",
+        "requests",
+        "GetObject",
+        "PutObject",
+        below=["receipts/", "receipt-parts/"],
+    ),
+    _listing("SeeRequests", "requests"),
+    _sending("SendParts", "submissions"),
+)
+REFUSING: Final = (
+    _sending("RefuseMessages", "dead-letters"),
+    _objects("PutLongOnesAside", "scratch", "PutObject", below=["dead-letters/"]),
+)
+EVENTS: Final = (
+    Grant(
+        "TellOfFailures",
+        "sqs",
+        ("SendMessage",),
+        ("{name}-event-failures",),
+        why="Lambda sends failed events there with the function's role (destinations)",
+    ),
+)
+_LISTS: Final = (
+    "by_group",
+    "by_state",
+    "by_day",
+    "by_work_state",
+    "by_work_turn",
+    "by_work_check",
+)
+API: Final = (
+    _table("RemoveState", "DeleteItem", "Query"),
+    _table("TakeManyWorks", "BatchWriteItem", why="works are deposited many at a time"),
+    _table("ReadLists", "Query", indexes=_LISTS),
+    _objects("KeepArchives", "scratch", *_KEPT, below=["archives/"]),
+    Grant(
+        "GiveUpArchives",
+        "s3",
+        ("AbortMultipartUpload",),
+        ("{scratch}/archives/*",),
+        why="one that fails half way is taken back",
+    ),
+    _objects("RemoveDocuments", "scratch", "DeleteObject", below=["runs/"]),
+    _objects("ReadDeadLetters", "scratch", "GetObject", below=["dead-letters/"]),
+    _objects("ShowAndRemoveFiles", "data", "GetObject", "DeleteObject", below=[""]),
+    Grant(
+        "TakeDeadLetters",
+        "sqs",
+        ("ReceiveMessage", "DeleteMessage"),
+        ("{name}-dead-letters", "{name}-notice-dead-letters"),
+    ),
+    _sending("SendBack", "submissions"),
+    Grant(
+        "ShowLogs", "logs", ("GetLogEvents",), ("log-group:/{prefix}/{stage}/jobs:log-stream:*",),
+        why="GET /runs/{id}/logs; tests/contract calls it",
+    ),
+)  # fmt: skip
+SWEEP: Final = (
+    _table("CountWorks", "Query"),
+    _table("FindWhatIsDue", "Query", indexes=["by_check_time", "by_work_state", "by_work_turn"]),
+    _table("TendConfigs", "DeleteItem", "BatchWriteItem", why="stages of configs are deposited"),
+)
+TELLING: Final = (
+    _consuming("notices"),
+    Grant("PutNoticesOff", "sqs", ("ChangeMessageVisibility",), ("{name}-notices",)),
+    _sending("RefuseNotices", "notice-dead-letters"),
+    _objects("PutLongOnesAside", "scratch", "PutObject", below=["dead-letters/"]),
+    Grant(
+        "SendMail",
+        "ses",
+        ("SendEmail",),
+        ("identity/*",),
+        why="the sender is the site's to name, and in the sandbox receivers are identities too",
+    ),
+    Grant("TellTopics", "sns", ("Publish",), ("{name}-*",)),
+    Grant(
+        "TellEncryptedTopics",
+        "kms",
+        ("GenerateDataKey", "Decrypt"),
+        ("key/*",),
+        {"StringLike": {"kms:ViaService": "sns.*.amazonaws.com"}},
+        why="the foundation's topics are encrypted with its key, whose id nobody knows before",
+    ),
+    Grant("PutEvents", "events", ("PutEvents",), ("event-bus/default", "event-bus/{name}-*")),
+    Grant(
+        "ReadSigningSecrets",
+        "secretsmanager",
+        ("GetSecretValue",),
+        ("secret:{prefix}/{stage}/*",),
+        why="what webhooks are signed with is the site's to name",
+    ),
+)
+"""The one function that drives no engine: it only delivers."""
+
+FUNCTIONS: Final[Mapping[str, tuple[Grant, ...]]] = {
+    "api_handler": (*ENGINE, *API),
+    "on_object_created": (*ENGINE, *REQUESTS, *EVENTS),
+    "on_submission": (*ENGINE, _consuming("submissions"), *REFUSING, *REQUESTS),
+    "on_job_change": (*ENGINE, *EVENTS),
+    "on_wake": (*ENGINE, _consuming("wake"), *REFUSING),
+    "on_sweep": (*ENGINE, *SWEEP, *REQUESTS),
+    "on_cleanup_time": (*ENGINE, *EVENTS),
+    "on_notice": TELLING,
+}
