@@ -24,12 +24,12 @@ from chalice.app import CloudWatchEvent, Rate, SQSEvent
 from chalicelib import bootstrap, file_intake
 from chalicelib.aws.inbound import created_pattern, job_pattern
 from chalicelib.settings import load_event_sources
-from chalicelib.web.api import deployed_app
+from chalicelib.web.chalice_api import deployed_app
 from chalicelib.web.logs import with_ids
 
 SOURCES: Final = load_event_sources()
 
-app = deployed_app()
+app = deployed_app(SOURCES.handler)
 app.register_middleware(with_ids)
 
 

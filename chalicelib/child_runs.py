@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -25,6 +24,7 @@ from chalicelib.child_progress import Family, Progress, child_of, is_past, load,
 from chalicelib.core.commands import TendRuns
 from chalicelib.core.errors import Conflict, FalseworkError, InvalidRequest, Unavailable
 from chalicelib.core.events import CancelRequested, ChildrenEnded
+from chalicelib.core.limits import STATES_PAYLOAD_BYTES
 from chalicelib.core.plans.run_actions import MOST_CHILDREN, RunsAction
 from chalicelib.core.principals import ENGINE
 from chalicelib.core.run import Run, RunState
@@ -32,9 +32,6 @@ from chalicelib.core.run_values import Item, items_of, request_of
 from chalicelib.core.states.failures import TASK_FAILED, StatesFailure, output_of, told_of_child
 from chalicelib.document_ports import StaleDocument
 from chalicelib.ports import Ports
-
-MOST_RESULT_BYTES: Final = 256 * 1024
-"""What Step Functions passes between states (its quotas page: 256 KiB)."""
 
 log = logging.getLogger(__name__)
 
@@ -168,21 +165,27 @@ def _outcome(family: Family, progress: Progress, items: list[JsonValue] | None) 
         return _ended(family, result=progress.failed.model_dump(mode="json"))
     if not family.action.keeps_results:
         return _ended(family)
-    results = list(_results(family, progress))
-    size = len(json.dumps(results).encode())
-    if size > MOST_RESULT_BYTES:
+    results = _results(family, progress)
+    if results is None:
         message = (
-            f"the results have {size} bytes, and {MOST_RESULT_BYTES} can be kept: keep none, or"
-            " let the runs leave theirs in a bucket"
+            f"the results have more than the {STATES_PAYLOAD_BYTES:,} bytes that can be kept: keep"
+            " none, or let the runs leave theirs in a bucket"
         )
         return _ended(family, error=message, cause="pipeline")
     return _ended(family, result=results if items is not None else results[0])
 
 
-def _results(family: Family, progress: Progress) -> Iterator[JsonValue]:
+def _results(family: Family, progress: Progress) -> list[JsonValue] | None:
+    """None where they are more than a stage keeps: a thousand large ones are not read then."""
+    results: list[JsonValue] = []
+    size = 0
     for index in range(progress.count):
         child = child_of(family, index)
-        yield None if child is None else output_of(child)
+        results.append(None if child is None else output_of(child))
+        size += len(json.dumps(results[-1]).encode())
+        if size > STATES_PAYLOAD_BYTES:
+            return None
+    return results
 
 
 def _ended(family: Family, **told: Any) -> ChildrenEnded:

@@ -16,6 +16,7 @@ from chalicelib.core.documents import at_field, parse_document
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.kind_submissions import KindSubmission, split_document
 from chalicelib.core.pipelines.checks import DEEPEST, check_pipeline
+from chalicelib.core.pipelines.known_input import check_input
 from chalicelib.core.pipelines.model import KIND, Hook, Pipeline, RunStage
 from chalicelib.core.pipelines.planning import plan_pipeline
 from chalicelib.core.pipelines.references import has_references
@@ -63,6 +64,7 @@ def _prepare(document: object, ports: Ports, checks: Checks) -> tuple[KindSubmis
     pipeline = parse_document(Pipeline, body)
     check_group(options.group, (), ports)
     check_pipeline(pipeline, checks.keys())
+    check_input(pipeline)
     _check_ancestors(ports)
     _check_requests(pipeline, ports, checks)
     kept = _Kept(pipeline=pipeline.to_wire())

@@ -73,6 +73,8 @@ class EventSources(Noun):
     """When file systems are cleaned up, as EventBridge has it: minute 0 of hour 9, UTC."""
     requests_bucket: str = Site().requests_bucket
     prefix: str = Site().prefix
+    handler: str = ""
+    """Lambda's name of the handler that this process is of; empty elsewhere."""
 
 
 class HostEnvironment(Noun):
@@ -157,6 +159,7 @@ def load_event_sources(environ: Mapping[str, str] | None = None) -> EventSources
     """Return the names; those that are not set have their defaults."""
     env = os.environ if environ is None else environ
     told = {name: env.get(f"FALSEWORK_{name.upper()}") for name in EventSources.model_fields}
+    told["handler"] = env.get("_HANDLER")
     return EventSources.model_validate({name: text for name, text in told.items() if text})
 
 

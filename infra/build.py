@@ -55,6 +55,7 @@ def build(
     target = into or BUILD / stage
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
+    _configure(stage, source / ".chalice", target / ".chalice", place)
     _vendor(source / "requirements.txt", target / "vendor", _architecture(source))
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(source / "chalicelib", target / "chalicelib", ignore=ignored)
@@ -62,7 +63,6 @@ def build(
         shutil.rmtree(target / "chalicelib" / name)
     shutil.copy(source / "app.py", target)
     (target / "requirements.txt").touch()
-    _configure(stage, source / ".chalice", target / ".chalice", place)
     _compile(target)
     _forget_times(target)
     return target

@@ -12,17 +12,23 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
+from chalicelib.core.documents import shortened, well_formed
+from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.limits import STATES_PAYLOAD_BYTES
 from chalicelib.core.plans.run_actions import PIPELINE, Choose, RunsAction
 from chalicelib.core.run import Run, StageStatus
 from chalicelib.core.states.choices import holds
+from chalicelib.core.states.failures import TASK_FAILED, StatesFailure, failure_of
 from chalicelib.core.states.intrinsics import Scope, evaluate
 from chalicelib.core.states.merging import merged
+from chalicelib.core.states.room import Room
 from chalicelib.core.states.templates import resolved
 
 _OF_ITS_OWN: Final = ("stages", "output")
@@ -58,12 +64,23 @@ def scope_of(run: Run, stage: str, item: Item | None = None) -> Scope:
         **({} if item is None else {"item": item.value, "index": item.place}),
     }
     context: dict[str, JsonValue] = {"Execution": {"Name": run.id}}
-    return Scope(document, context, _minting(run, stage, item))
+    return Scope(document, context, _minting(run, stage, item), Room())
 
 
 def value_of(run: Run, stage: str, tree: JsonValue) -> JsonValue:
-    """Return the tree with the values in the place of its references. Raises InvalidRequest."""
-    return resolved(tree, scope_of(run, stage), is_reference)
+    """Return the tree with the values in the place of its references.
+
+    Raises InvalidRequest, also for more than a stage's result may be.
+    """
+    value: JsonValue = well_formed(resolved(tree, scope_of(run, stage), is_reference))
+    size_bytes = len(json.dumps(value).encode())
+    if size_bytes > STATES_PAYLOAD_BYTES:
+        raise InvalidRequest(
+            f"the value has {size_bytes:,} bytes, and a result may have {STATES_PAYLOAD_BYTES:,}",
+            field=stage,
+            mend="refer to less of it, or leave it in a bucket and hand on where it is",
+        )
+    return value
 
 
 def items_of(run: Run, stage: str, action: RunsAction) -> list[JsonValue] | None:
@@ -71,7 +88,19 @@ def items_of(run: Run, stage: str, action: RunsAction) -> list[JsonValue] | None
     if action.for_each is None:
         return None
     found = evaluate(action.for_each, scope_of(run, stage))
-    return found if isinstance(found, list) else [found]
+    if not isinstance(found, list):
+        raise no_list(action.for_each, found)
+    return found
+
+
+def no_list(for_each: str, found: JsonValue) -> InvalidRequest:
+    """Return the error for a ``for_each`` that finds something else."""
+    return InvalidRequest(
+        f"there is no list at {shortened(for_each)}",
+        field="for_each",
+        value=shortened(found),
+        mend="refer to a list, or make one: States.Array(…)",
+    )
 
 
 def request_of(run: Run, stage: str, action: RunsAction, item: Item | None) -> JsonValue:
@@ -116,7 +145,8 @@ def choice_of(run: Run, stage: str, action: Choose) -> str | None:
 
 def _error(run: Run) -> JsonValue:
     assert run.error is not None  # noqa: S101 -- asked before
-    return {"Error": "States.TaskFailed", "Cause": run.error.message}
+    failure = failure_of(run) or StatesFailure(Error=TASK_FAILED, Cause=run.error.message)
+    return failure.model_dump(mode="json")
 
 
 def _minting(run: Run, stage: str, item: Item | None) -> Callable[[], str]:

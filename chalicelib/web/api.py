@@ -1,9 +1,7 @@
-"""The Chalice application: its routes, and what Chalice lacks for several threads.
+"""All routes, and who is let in to them: on this machine, and behind API Gateway.
 
-In Lambda a process serves one request at a time, and Chalice keeps the current one in a plain
-attribute of the application. Behind ``falsework serve`` threads share that attribute, so that
-one client's view could read another one's body. ``Api`` keeps it per thread, as Chalice's own
-development server does.
+Whoever imports this imports every route with what it takes and answers; what starts quickly
+imports ``web.chalice_api``.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ import copy
 from functools import cache
 from typing import Final
 
-from chalice.app import Chalice, IAMAuthorizer, Request
+from chalice.app import IAMAuthorizer
 
 from chalicelib.core.errors import Misconfigured
 from chalicelib.web import (
@@ -35,8 +33,7 @@ from chalicelib.web import (
     token_routes,
 )
 from chalicelib.web.asked import by_signature, has_scope
-from chalicelib.web.current import current
-from chalicelib.web.problems import as_problems
+from chalicelib.web.chalice_api import Api, Routes, new
 
 ROUTES: Final = (
     demand_routes,
@@ -61,28 +58,10 @@ SIGNED: Final = {("/tokens", "POST")}
 """What API Gateway lets in by its caller's AWS signature; all else shows a token of ours."""
 
 
-class Api(Chalice):
-    """A Chalice application whose ``current_request`` is the calling thread's own."""
-
-    @property
-    def current_request(self) -> Request | None:
-        """Return the request that this thread is answering."""
-        return current.request
-
-    @current_request.setter
-    def current_request(self, request: Request | None) -> None:
-        current.request = request
-
-
 @cache
 def rest_app() -> Api:
-    """Return the application of this machine: open to whoever the HTTP server lets in.
-
-    Chalice is kept from the environment, where it would write AWS_EXECUTION_ENV for every job
-    to inherit, and from standard output, which belongs to the command line.
-    """
-    app = Api("falsework", configure_logs=False, env={})
-    app.register_middleware(as_problems, "http")
+    """Return the application of this machine: open to whoever the HTTP server lets in."""
+    app = new(Api)
     for module in ROUTES:
         app.register_blueprint(module.routes)
     for path, methods in app.routes.items():
@@ -92,18 +71,17 @@ def rest_app() -> Api:
     return app
 
 
-def deployed_app() -> Api:
-    """Return an application for API Gateway: the same routes, some for signed callers only.
+def deployed_routes() -> Routes:
+    """Return the routes for API Gateway: the same ones, some for signed callers only.
 
     One method cannot have two authorizers there, so tokens are the application's own affair. The
     routes of ``rest_app`` stay as they are: Chalice's local gateway cannot check a signature.
     """
-    app = Api("falsework", configure_logs=False, env={})
-    app.register_middleware(as_problems, "http")
+    found: Routes = {}
     for path, methods in rest_app().routes.items():
-        for method, entry in methods.items():
-            app.routes[path][method] = copy.copy(entry)
+        found[path] = {method: copy.copy(entry) for method, entry in methods.items()}
+        for method, entry in found[path].items():
             if (path, method) in SIGNED:
-                app.routes[path][method].authorizer = IAMAuthorizer()
-                app.routes[path][method].view_function = by_signature(entry.view_function)
-    return app
+                entry.authorizer = IAMAuthorizer()
+                entry.view_function = by_signature(entry.view_function)
+    return found

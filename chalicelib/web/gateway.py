@@ -17,8 +17,9 @@ from chalice.local import LocalGateway, LocalGatewayException, RouteMatcher
 from chalicelib.core.errors import FalseworkError
 from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
 from chalicelib.core.principals import Principal
-from chalicelib.web.api import Api, rest_app
+from chalicelib.web.api import rest_app
 from chalicelib.web.asked import trusting
+from chalicelib.web.chalice_api import Api
 from chalicelib.web.downloads import Download, open_door
 from chalicelib.web.problems import from_error, problem
 

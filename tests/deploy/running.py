@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from infra.lambda_python import CHECKOUT
 
@@ -55,3 +59,18 @@ def in_project(
     code = "import sys; from chalice.cli import main; sys.exit(main())"
     told = {"PYTHONPATH": "", **environment}
     return of_lambda(python, "-c", code, *words, cwd=project, **told)
+
+
+def once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]
+) -> Path:
+    """Return what is made by the first of pytest-xdist's processes; the others wait for it."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "popen-gw" in base.name else base) / name
+    place.mkdir(exist_ok=True)
+    with (place / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "done").exists():
+            make(place / "it")
+            (place / "done").touch()
+    return place / "it"

@@ -11,6 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +19,15 @@ import pytest
 from infra import policies
 from infra.grants import FUNCTIONS
 from infra.lambda_python import CHECKOUT
+from tests.deploy.running import once
 
 pytestmark = pytest.mark.slow
-FLOWS = ("configs", "data_sync", "events", "notices", "redrive", "request_files",
-         "run_management", "runs", "submissions", "sweeps", "works")  # fmt: skip
+FLOWS = (
+    "aws_configs", "aws_data_sync", "aws_events", "aws_functions", "aws_notices",
+    "aws_pushed_works", "aws_redrive", "aws_request_files", "aws_run_management", "aws_runs",
+    "aws_submissions", "aws_sweeps", "aws_works", "batch_job_runs", "groups",
+    "pipeline_crashes", "token_routes", "ways_in",
+)  # fmt: skip
 BUCKETS = {"requests": "falsework-dev-requests-1", "falsework": "falsework-dev-scratch-1"}
 QUEUES = {
     "submissions": "submissions",
@@ -47,21 +53,26 @@ SERVICES = {"efs": "elasticfilesystem", "sesv2": "ses"}
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory) -> dict[str, set[tuple[str, str]]]:
     """Function → actions and the ARN of each."""
-    folder = tmp_path_factory.mktemp("calls")
-    files = [f"tests/flow/test_aws_{name}.py" for name in FLOWS]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-               "-p", "tests.deploy.calls_recorder", f"--basetemp={folder}/t", *files]  # fmt: skip
-    told = {"FALSEWORK_CALLS": str(folder), "PATH": "/usr/bin:/bin", "PYTHONPATH": "."}
-    done = subprocess.run(
-        command, cwd=CHECKOUT, env=told, capture_output=True, text=True, check=False
-    )
-    assert done.returncode in {0, 1}, done.stdout[-500:]  # what fails there is told there
+    folder = once(tmp_path_factory, "calls", record)
     found: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for path in folder.glob("*.jsonl"):
         for line in path.read_text().splitlines():
             function, service, operation, about = json.loads(line)
             found[function].add((action_of(service, operation, about), arn_of(service, about)))
     return found
+
+
+def record(folder: Path) -> None:
+    """Run the flows; what fails there is told there."""
+    folder.mkdir()
+    files = [f"tests/flow/test_{name}.py" for name in FLOWS]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+               "-p", "tests.deploy.calls_recorder", f"--basetemp={folder}/t", *files]  # fmt: skip
+    told = {"FALSEWORK_CALLS": str(folder), "PATH": "/usr/bin:/bin", "PYTHONPATH": "."}
+    done = subprocess.run(
+        command, cwd=CHECKOUT, env=told, capture_output=True, text=True, check=False
+    )
+    assert done.returncode in {0, 1}, done.stdout[-500:]
 
 
 def action_of(service: str, operation: str, about: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ class Account:
         self.endpoint = endpoint
         self.project = project
         self._python = python
-        for queue in ("submissions", "wake"):
+        for queue in ("submissions", "wake", "notices"):
             self.client("sqs").create_queue(QueueName=f"falsework-dev-{queue}")
 
     def client(self, service: str) -> Any:

@@ -9,6 +9,7 @@ from chalicelib.accepting import begin_again
 from chalicelib.core.errors import Conflict
 from chalicelib.core.events import CancelRequested, ResumeRequested, RollbackRequested
 from chalicelib.core.run import RunState, StageStatus
+from chalicelib.core.states.failures import failure_of
 from chalicelib.core.why import why
 from chalicelib.run_manager.removal import delete
 from chalicelib.settings import Settings
@@ -98,6 +99,32 @@ class TestWhatIsPerformed:
         assert run.error.cause == "pipeline"
         assert "can be kept" in run.error.message
 
+    def test_values_that_double_do_not_grow_without_bound(self, ports):
+        doubled = [value(f"d{n}", [f"$.stages.d{n - 1}.result"] * 2) for n in range(1, 60)]
+        run = done(ports, value("d0", "x" * 1000), *doubled)
+        assert run.state is RunState.ERROR
+        assert "a result may have 262,144" in run.error.message
+
+    def test_a_request_that_repeats_a_result_does_not_grow_without_bound(self, ports):
+        run = done(
+            ports, value("big", "x" * 100_000), ran("a", says(["$.stages.big.result"] * 99))
+        )
+        assert (run.state, run.error.stage) == (RunState.ERROR, "a")
+        assert "more than 6,291,456 bytes" in run.error.message
+
+    @pytest.mark.parametrize(
+        "text", ["[" * 50_000 + "]" * 50_000, '"\\ud800"', "NaN"], ids=["deep", "half", "NaN"]
+    )
+    def test_a_text_that_no_json_is_made_of_fails_the_run_and_not_the_engine(self, ports, text):
+        run = done(ports, value("a", "States.StringToJson($.input)"), input=text)
+        assert (run.state, run.error.stage) == (RunState.ERROR, "a")
+
+    @pytest.mark.parametrize("found", [None, "text", {"a": 1}], ids=["null", "text", "object"])
+    def test_there_is_no_run_for_what_is_no_list(self, ports, found):
+        run = done(ports, value("a", found), ran("b", says(1), for_each="$.stages.a.result"))
+        assert "there is no list at $.stages.a.result" in run.error.message
+        assert started(ports, run) == ()
+
 
 class TestHooks:
     def stage(self, request, **status):
@@ -147,6 +174,12 @@ class TestHooks:
         assert "ended in ERROR" in results(run)["t.failed"]
         assert run.stage("u.failed").status is StageStatus.CREATED
         assert run.settled_at is not None
+
+    def test_the_hook_of_a_failure_is_told_its_name(self, ports):
+        task = {"name": "t", "kind": "lambda-function", "request": {"function_name": "none"}}
+        run = done(ports, {**task, "status": {"failed": hook(says("$.error"))}})
+        assert results(run)["t.failed"] == failure_of(run).model_dump()
+        assert failure_of(run).Error == "InvalidRequest"
 
 
 class TestEndings:
@@ -204,7 +237,7 @@ class TestEndings:
         assert len({child.id for child in started(ports, run)}) == 2
 
     def test_what_cannot_be_looked_up_is_not_tried_again(self, ports):
-        run = done(ports, ran("a", says(1), for_each="$.input.nothing"), input={},
+        run = done(ports, value("v", {}), ran("a", says(1), for_each="$.stages.v.result.nothing"),
                    options={"max_attempts": 2})  # fmt: skip
         assert (run.error.cause, run.stage("a").attempts) == ("pipeline", 1)
         assert "could not be worked out" in why(run, run.settled_at)[0]

@@ -17,7 +17,7 @@ from chalicelib.core.run import RunState
 from chalicelib.core.states.failures import failure_of, output_of
 from chalicelib.settings import Settings
 from tests.flow.doors import CHECKOUT, copying_demand, falsework
-from tests.flow.pipeline_parts import choice, hook, ran, says
+from tests.flow.pipeline_parts import choice, hook, ran, says, value
 
 RULE = {"Variable": "$.input", "IsNumeric": True}
 
@@ -116,6 +116,17 @@ def test_a_demand_a_sync_and_what_they_come_to(home):
             [ran("a", {"input": "$.input", "stages": [{"name": "b", "kind": "nothing"}]})],
             "stages.0.request.stages.0.kind",
         ),
+        ([value("a", 1), value("b", "$['stages']['c'].result")], "stages.1.value"),
+        ([value("a", 1), value("b", "$.stages.a.reslt")], "stages.1.value"),
+        ([value("a", "$.run.nothing")], "stages.0.value"),
+        ([value("a", "$$.State.Name")], "stages.0.value"),
+        ([value("a", "States.Hash('a', 'MD5')")], "stages.0.value"),
+        ([value("a", "States.Array($.input")], "stages.0.value"),
+        ([value("a", {"deep": ["$.input.none"]})], "stages.0.value.deep.0"),
+        ([ran("a", says(1), for_each="$.input.home")], "stages.0.for_each"),
+        ([value("a", [{"x.$": "text"}])], "stages.0.value.0.x"),
+        ([value("a", {"x.$": "$.input", "x": 1})], "stages.0.value.x"),
+        ([ran("a", {"input": {"x.$": 1}, "stages": []})], "stages.0.request.input.x"),
     ],
     ids=[
         "kind",
@@ -137,14 +148,44 @@ def test_a_demand_a_sync_and_what_they_come_to(home):
         "hook's request",
         "hook too early",
         "nested",
+        "brackets",
+        "no result",
+        "no fact of the run",
+        "context",
+        "function",
+        "syntax",
+        "missing input",
+        "no list",
+        "no reference",
+        "two values",
+        "key of a request",
     ],
 )
 def test_what_could_never_be_performed_is_refused_before_it_starts(home, stages, field):
     with pytest.raises(InvalidRequest) as refused:
-        kinds.submit_pipeline(pipeline(*stages), bootstrap.ports())
+        kinds.submit_pipeline(pipeline(*stages, input={"home": "s3://b/"}), bootstrap.ports())
     assert refused.value.field == field
     assert refused.value.mend
     assert bootstrap.ports().runs.list().runs == ()
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        [choice("c", "$.input.none", a=1), value("b", "$.stages.c.result")],
+        [
+            choice("c", "$.input.home", a=1),
+            value("b", "$.input.none", when={"choice": "c", "branch": "a"}),
+        ],
+        [ran("a", {"input": "$.input", "stages": [value("b", "$.input.none")]})],
+        [value("a", ["$", "$$.Execution.Name", "States.Format('{} $.none', $.run.id)"])],
+        [ran("a", says(1), status={"failed": hook(says("$.error.Cause"))})],
+    ],
+    ids=["asked by a choice", "behind a choice", "another's input", "known", "error"],
+)
+def test_what_may_be_there_when_it_is_asked_for_is_not_refused(home, stages):
+    document = pipeline(*stages, input={"home": 2})
+    assert kinds.preview_pipeline(document, bootstrap.ports())["stages"]
 
 
 def test_a_preview_shows_the_plan_and_creates_nothing(home):

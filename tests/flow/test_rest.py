@@ -18,7 +18,7 @@ from chalicelib.core.principals import LOCAL
 from chalicelib.core.run import Run, RunState
 from chalicelib.settings import Settings
 from chalicelib.version import VERSION
-from chalicelib.web.api import Api
+from chalicelib.web.chalice_api import Api
 from chalicelib.web.gateway import Gateway
 from tests.flow.doors import CHECKOUT, TrustedHttp, copying_demand, environment, shell_demand
 

@@ -16,7 +16,8 @@ from chalicelib.cli.exchange import Exchange
 from chalicelib.core.principals import LOCAL
 from chalicelib.core.site import Site
 from chalicelib.settings import Settings
-from chalicelib.web.api import deployed_app, rest_app
+from chalicelib.web.api import rest_app
+from chalicelib.web.chalice_api import deployed_app
 from chalicelib.web.gateway import Answer, Gateway
 from tests.flow.aws_worlds import SITE, a_request, aws_account
 

@@ -33,6 +33,7 @@ class Wire(BaseModel):
         validate_by_alias=True,
         loc_by_alias=False,
         hide_input_in_errors=True,  # see core/noun.py
+        defer_build=True,  # the same
     )
 
     @model_serializer(mode="wrap")

@@ -23,6 +23,7 @@ from chalicelib.core.pipelines.model import (
     RunStage,
 )
 from chalicelib.core.pipelines.references import (
+    check_all_keys,
     check_reference,
     found_in,
     references_of,
@@ -43,6 +44,7 @@ def check_pipeline(pipeline: Pipeline, kinds: Collection[str]) -> None:
         with at_field(where):
             for field, text, extra in references_of(stage):
                 check_reference(text, field, before[stage.name], extra)
+    check_all_keys(pipeline.output, "output")
     for field, text in found_in(pipeline.output, "output"):
         check_reference(text, field, {stage.name for stage in pipeline.stages}, ())
     _check_choices(pipeline)

@@ -8,23 +8,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from pydantic import JsonValue
 
-from chalicelib.core.documents import shortened
+from chalicelib.core.documents import at_field, shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.pipelines.model import AnyStage, ChoiceStage, RunStage, ValueStage
 from chalicelib.core.run_values import is_reference, parts_of
-from chalicelib.core.states.paths import steps
+from chalicelib.core.states.intrinsics import check
+from chalicelib.core.states.paths import Step, steps
+from chalicelib.core.states.templates import check_keys
 
-_PATH: Final = re.compile(
-    r"\$\.(?P<root>[A-Za-z_]+)(?:\.(?P<name>[A-Za-z0-9_-]+)|\['(?P<quoted>[^']+)'\])?"
-)
 _ROOTS: Final = ("input", "stages", "run")
 _OF_ITEMS: Final = ("item", "index")
+_HERE: Final = frozenset({*_OF_ITEMS, "error"})
+"""What there is in some places only."""
+_OF_RUN: Final = ("id", "group")
+_CONTEXT: Final = (Step("Execution"), Step("Name"))
 
 
 def references_of(stage: AnyStage) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -35,6 +37,7 @@ def references_of(stage: AnyStage) -> Iterator[tuple[str, str, tuple[str, ...]]]
                 for field, text in found_in(dict(case.when), f"cases.{place}.when"):
                     yield field, text, ()
         case ValueStage():
+            check_all_keys(stage.value, "value")
             for field, text in found_in(stage.value, "value"):
                 yield field, text, ()
         case RunStage():
@@ -66,20 +69,12 @@ def _texts_of_runs(stage: RunStage) -> Iterator[tuple[str, str, tuple[str, ...]]
             yield field, text, (*own, *extra)
 
 
-def _check_path(text: str, field: str) -> None:
-    if not text.startswith("$"):
-        return
-    try:
-        steps(text.removeprefix("$") if text.startswith("$$") else text)
-    except InvalidRequest as exc:
-        raise InvalidRequest(str(exc), field=field, value=shortened(text), mend=exc.mend) from exc
-
-
 def stages_in(text: str) -> Iterator[str]:
     """Yield the names of the stages that a reference mentions."""
-    for match in _PATH.finditer(text):
-        if match["root"] == "stages":
-            yield match["quoted"] or match["name"]
+    for path in check(text):
+        found = () if path.startswith("$$") else steps(path)
+        if len(found) > 1 and found[0].name == "stages":
+            yield str(found[1].name)
 
 
 def has_references(tree: JsonValue) -> bool:
@@ -104,7 +99,22 @@ def _looked_up(
     kind: str, request: dict[str, JsonValue] | str, field: str
 ) -> Iterator[tuple[str, str]]:
     told = request if isinstance(request, str) else parts_of(kind, request)[0]
+    check_all_keys(told, field)
     return found_in(told, field)
+
+
+def check_all_keys(tree: JsonValue, field: str) -> None:
+    """Raise InvalidRequest for a key of the tree, which is at ``field``, that ends in ``.$`` and
+    should not."""
+    inner: Iterable[tuple[object, JsonValue]] = ()
+    if isinstance(tree, Mapping):
+        with at_field(field):
+            check_keys(tree, is_reference)
+        inner = tree.items()
+    elif isinstance(tree, list | tuple):
+        inner = enumerate(tree)
+    for name, value in inner:
+        check_all_keys(value, f"{field}.{name}")
 
 
 def check_reference(text: str, field: str, before: set[str], extra: tuple[str, ...]) -> None:
@@ -112,20 +122,52 @@ def check_reference(text: str, field: str, before: set[str], extra: tuple[str, .
 
     ``extra``: what can be referred to from there, and not from everywhere.
     """
-    _check_path(text, field)
-    for match in _PATH.finditer(text):
-        root, name = match["root"], match["quoted"] or match["name"]
-        if root == "stages" and name not in {*before, *extra}:
-            raise InvalidRequest(
-                f"{name or '$.stages alone'!s:.100} is no stage that is done before this one",
-                field=field,
-                value=shortened(text),
-                mend=f"name one of {', '.join(sorted(before)) or 'none'}, or put it into after",
-            )
-        if root not in (*_ROOTS, *extra):
-            raise InvalidRequest(
-                f"there is no $.{root}",
-                field=field,
-                value=shortened(text),
-                mend="refer to $.input, $.stages.NAME.result or $.run; $.item within a for_each",
-            )
+    try:
+        paths = [(path, _steps(path)) for path in check(text)]
+    except InvalidRequest as exc:
+        raise _refused(str(exc), field, text, exc.mend) from exc
+    for path, found in paths:
+        if path.startswith("$$"):
+            if found != _CONTEXT:
+                raise _refused(f"there is no {path:.100}", field, text, "it is $$.Execution.Name")
+        elif found:
+            _check_root(found, field, text, before, extra)
+
+
+def _steps(path: str) -> tuple[Step, ...]:
+    return steps(path.removeprefix("$") if path.startswith("$$") else path)
+
+
+def _check_root(
+    found: tuple[Step, ...], field: str, text: str, before: set[str], extra: tuple[str, ...]
+) -> None:
+    root, *below = (step.name for step in found)
+    if root == "stages":
+        _check_stage(below, field, text, {*before, *(set(extra) - _HERE)})
+    elif root == "run" and below and below[0] not in _OF_RUN:
+        raise _refused(
+            f"there is no $.run.{below[0]!s:.100}", field, text, "it is $.run.id or $.run.group"
+        )
+    elif root not in {*_ROOTS, *_HERE.intersection(extra)}:
+        mend = "refer to $.input, $.stages.NAME.result or $.run; $.item within a for_each"
+        raise _refused(f"there is no $.{root}", field, text, mend)
+
+
+def _check_stage(below: list[str | None], field: str, text: str, known: set[str]) -> None:
+    if not below or below[0] not in known:
+        name = below[0] if below else "$.stages alone"
+        told = ", ".join(sorted(known)) or "none"
+        raise _refused(
+            f"{name!s:.100} is no stage that is done before this one",
+            field,
+            text,
+            f"name one of {told}, or put it into after",
+        )
+    if below[1:] and below[1] != "result":
+        raise _refused(
+            f"a stage has no {below[1]!s:.100}", field, text, f"it is $.stages.{below[0]}.result"
+        )
+
+
+def _refused(why: str, field: str, text: str, mend: str) -> InvalidRequest:
+    return InvalidRequest(why, field=field, value=shortened(text), mend=mend)

@@ -33,6 +33,7 @@ from chalicelib.core.site import Site
 from chalicelib.core.states.batch_forms import mounted, requirements
 from chalicelib.core.states.intrinsics import Scope
 from chalicelib.core.states.paths import read
+from chalicelib.core.states.room import Room
 from chalicelib.core.states.templates import resolved
 
 
@@ -91,7 +92,7 @@ def invocation(submission: KindSubmission, run_id: str) -> Invocation:
 
 def _looked_up(request: BatchLambdaRequest | BatchExecutorRequest, run_id: str) -> dict[str, Any]:
     """Models are checked again with what was found: it may be anything."""
-    scope = Scope(request.payload, {"Execution": {"Name": run_id}})
+    scope = Scope(request.payload, {"Execution": {"Name": run_id}}, room=Room())
     found: dict[str, JsonValue] = {}
     for name in REFERENCES:
         if name in type(request).model_fields:

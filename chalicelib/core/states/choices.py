@@ -19,6 +19,7 @@ from pydantic import JsonValue
 from chalicelib.core.documents import at_field, shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.states.intrinsics import Scope, evaluate
+from chalicelib.core.states.paths import is_reference
 
 DEEPEST: Final = 20
 """Rules in rules."""
@@ -79,7 +80,12 @@ def check_rule(rule: object, depth: int = DEEPEST) -> None:
     operators = given.keys() - {"Variable"}
     if not isinstance(given.get("Variable"), str) or len(operators) != 1:
         raise _no_rule(given, 'give {"Variable": "$.x", OPERATOR: value}, And, Or or Not')
-    _check_operator(next(iter(operators)))
+    if not is_reference(given["Variable"]):
+        with at_field("Variable"):
+            raise _no_rule(given["Variable"], "give a reference path: $.input.x")
+    name = next(iter(operators))
+    with at_field(name):
+        _check_operand(name, given[name])
 
 
 def _compares(variable: str, name: str, wanted: JsonValue, scope: Scope) -> bool:
@@ -101,10 +107,23 @@ def _compares(variable: str, name: str, wanted: JsonValue, scope: Scope) -> bool
     return left is not None and right is not None and _ORDERS[match[2]](left, right)
 
 
-def _check_operator(name: str) -> None:
-    known = {"IsPresent", "StringMatches", "BooleanEquals", "BooleanEqualsPath", *_TESTS}
-    if name not in known and not _COMPARISON.fullmatch(name):
+def _check_operand(name: str, wanted: JsonValue) -> None:
+    """What is of another kind than the operator compares would never be equal to anything."""
+    match = _COMPARISON.fullmatch(name)
+    if name.endswith("Path") and (match or name == "BooleanEqualsPath"):
+        is_fit, mend = is_reference(wanted), "give a reference path: $.input.x"
+    elif match:
+        is_fit, mend = _typed(match[1], wanted) is not None, f"give a {match[1].lower()}"
+    elif name == "StringMatches":
+        is_fit, mend = isinstance(wanted, str), "give a text, * in it for anything"
+    elif name in {"IsPresent", "BooleanEquals", *_TESTS}:
+        is_fit, mend = isinstance(wanted, bool), "give true or false"
+    else:
         raise _no_operator(name)
+    if not is_fit:
+        raise InvalidRequest(
+            f"{name} cannot compare with {shortened(wanted)!r}", value=shortened(wanted), mend=mend
+        )
 
 
 def _typed(kind: str, value: JsonValue) -> Any:

@@ -1,37 +1,25 @@
 """Intrinsic functions: ``States.Format('{}-{}', $.name, States.UUID())`` (section 2).
 
-An expression is a call, whose arguments are calls, paths, texts in single quotes, numbers, true,
-false or null. Nothing is evaluated but what stands in ``FUNCTIONS``. What is fresh or outside of
-the document comes with the scope, so that evaluating stays pure.
+``grammar.py`` reads an expression; nothing of it is evaluated but what stands in ``FUNCTIONS``.
+What is fresh or outside of the document comes with the scope, so that evaluating stays pure.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
-from chalicelib.core.documents import shortened
-from chalicelib.core.errors import InvalidRequest
+from chalicelib.core.documents import well_formed
+from chalicelib.core.json_text import read_value
+from chalicelib.core.states.grammar import Call, Constant, Literal, Node, Path, parse, parts, wrong
 from chalicelib.core.states.paths import read
+from chalicelib.core.states.room import Room
 
-DEEPEST: Final = 10
-"""Nested calls (Amazon States Language, intrinsic functions: "up to 10")."""
-
-_TOKEN: Final = re.compile(
-    r"""\s*(?:
-        (?P<call>States\.[A-Za-z0-9]+)\s*\(
-      | '(?P<text>(?:[^'\\]|\\.)*)'
-      | (?P<path>\$(?:[^\s,()'\[]|\[[^\]]*\])*)
-      | (?P<plain>-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)
-      | (?P<sign>[,)])
-    )\s*""",
-    re.VERBOSE,
-)
-_ESCAPE: Final = re.compile(r"\\(.)")
 _PART: Final = re.compile(r"\\(?P<escaped>.)|(?P<hole>\{\})|(?P<brace>[{}])", re.DOTALL)
 
 
@@ -43,79 +31,73 @@ class Scope(NamedTuple):
     """What ``$$.`` begins with: ``{"Execution": {"Name": …}}``."""
     mint_uuid: Callable[[], str] | None = None
     """None: ``States.UUID`` is refused."""
+    room: Room | None = None
+    """None: as much as there is."""
+
+    def take(self, value: JsonValue) -> JsonValue:
+        """Return the value, which goes into the document that is made."""
+        return value if self.room is None else self.room.take(value)
 
 
 def evaluate(expression: str, scope: Scope) -> JsonValue:
-    """Return the value of a path or a call. Raises InvalidRequest."""
-    if expression.startswith("$$"):
-        return read(dict(scope.context), expression[1:])
-    if expression.startswith("$"):
-        return read(scope.input, expression)
-    value, position = _value(expression, 0, scope, DEEPEST)
-    if position != len(expression):
-        raise _wrong(expression, f"nothing is expected from character {position + 1} on")
-    return value
+    """Return the value of a path or a call. Raises InvalidRequest.
+
+    What calls take and give has taken of the scope's room; a value that is only looked at has not.
+    """
+    node = parse(expression)
+    return _at(node, scope) if isinstance(node, Path) else _value(node, expression, scope)
 
 
-def _value(text: str, position: int, scope: Scope, deepest: int) -> tuple[JsonValue, int]:
-    token = _TOKEN.match(text, position)
-    if token is None or token["sign"]:
-        raise _wrong(text, f"a value is missing at character {position + 1}")
-    if token["call"]:
-        if not deepest:
-            raise _wrong(text, f"calls are nested deeper than {DEEPEST}")
-        arguments, position = _arguments(text, token.end(), scope, deepest - 1)
-        return _call(token["call"], arguments, text, scope), position
-    if token["path"]:
-        return evaluate(token["path"], scope), token.end()
-    if token["plain"]:
-        return json.loads(token["plain"]), token.end()
-    return _Literal(token["text"]), token.end()
+def check(expression: str) -> Iterator[str]:
+    """Yield the paths in an expression that could be evaluated. Raises InvalidRequest for one
+    that could not, whatever is at them."""
+    for node in parts(parse(expression)):
+        if isinstance(node, Path):
+            yield node.text
+        elif isinstance(node, Call) and (node.name, node.arguments) != (_UUID, ()):
+            try:
+                inspect.signature(_function(node.name, expression)).bind(*node.arguments)
+            except TypeError as exc:
+                raise wrong(expression, f"{node.name}: {exc}") from exc
 
 
-class _Literal(str):
-    """A text that stood in the expression, its escapes still in it: Format reads them itself."""
-
-    __slots__ = ()
-
-    @property
-    def plain(self) -> str:
-        return _ESCAPE.sub(r"\1", self)
+def _at(path: Path, scope: Scope) -> JsonValue:
+    if path.text.startswith("$$"):
+        return read(dict(scope.context), path.text[1:])
+    return read(scope.input, path.text)
 
 
-def _arguments(
-    text: str, position: int, scope: Scope, deepest: int
-) -> tuple[list[JsonValue], int]:
-    found: list[JsonValue] = []
-    closing = _TOKEN.match(text, position)
-    if closing is not None and closing["sign"] == ")":
-        return found, closing.end()
-    while True:
-        value, position = _value(text, position, scope, deepest)
-        found.append(value)
-        sign = _TOKEN.match(text, position)
-        if sign is None or not sign["sign"]:
-            raise _wrong(text, f"a comma or ) is missing at character {position + 1}")
-        position = sign.end()
-        if sign["sign"] == ")":
-            return found, position
+def _value(node: Node, text: str, scope: Scope) -> JsonValue:
+    match node:
+        case Path():
+            return scope.take(_at(node, scope))
+        case Constant():
+            return node.value
+        case Call():
+            arguments = [_value(each, text, scope) for each in node.arguments]
+            return scope.take(_call(node.name, arguments, text, scope))
 
 
 def _call(name: str, arguments: list[JsonValue], text: str, scope: Scope) -> JsonValue:
     if name == "States.UUID" and not arguments and scope.mint_uuid is not None:
         return scope.mint_uuid()
-    function = FUNCTIONS.get(name)
-    if function is None:
-        raise _wrong(text, f"{name} is not a function here: {', '.join((*FUNCTIONS, _UUID))}")
+    function = _function(name, text)
     template = name == "States.Format"
     plain = [
-        each.plain if isinstance(each, _Literal) and not (template and place == 0) else each
+        each.plain if isinstance(each, Literal) and not (template and place == 0) else each
         for place, each in enumerate(arguments)
     ]
     try:
         return function(*plain)
     except (TypeError, ValueError, IndexError) as exc:
-        raise _wrong(text, f"{name}: {exc}") from exc
+        raise wrong(text, f"{name}: {exc}") from exc
+
+
+def _function(name: str, text: str) -> Callable[..., JsonValue]:
+    function = FUNCTIONS.get(name)
+    if function is None:
+        raise wrong(text, f"{name} is not a function here: {', '.join((*FUNCTIONS, _UUID))}")
+    return function
 
 
 def _format(template: JsonValue, *values: JsonValue) -> JsonValue:
@@ -157,7 +139,7 @@ def _json_merge(first: JsonValue, second: JsonValue, is_deep: JsonValue) -> Json
 def _string_to_json(text: JsonValue) -> JsonValue:
     if not isinstance(text, str):
         raise TypeError("a text is needed")
-    value: JsonValue = json.loads(text)
+    value: JsonValue = well_formed(read_value(text.encode()))
     return value
 
 
@@ -184,12 +166,3 @@ FUNCTIONS: Final[Mapping[str, Callable[..., JsonValue]]] = {
     "States.ArrayGetItem": _array_get_item,
     "States.Array": _array,
 }
-
-
-def _wrong(text: str, why: str) -> InvalidRequest:
-    return InvalidRequest(
-        f"{shortened(text)!r} cannot be evaluated: {why}",
-        field=str(shortened(text)),
-        value=shortened(text),
-        mend="write States.Function(argument, …) or a reference path",
-    )

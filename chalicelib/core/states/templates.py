@@ -20,7 +20,7 @@ from pydantic import JsonValue
 from chalicelib.core.documents import at_field, shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.states.intrinsics import Scope, evaluate
-from chalicelib.core.states.paths import is_reference
+from chalicelib.core.states.paths import ROOT, is_reference
 
 SUFFIX: Final = ".$"
 _RESERVED: Final = re.compile(r"[\\'{}]")
@@ -66,28 +66,42 @@ def resolved(tree: JsonValue, scope: Scope, refers: Refers = is_reference) -> Js
             with at_field(str(place)):
                 values.append(resolved(each, scope, refers))
         return values
-    return evaluate(tree, scope) if isinstance(tree, str) and refers(tree) else tree
+    if not isinstance(tree, str) or not refers(tree):
+        return tree
+    value = evaluate(tree, scope)
+    return scope.take(value) if tree.startswith(ROOT) else value
 
 
 def _members(tree: Mapping[str, JsonValue], scope: Scope, refers: Refers) -> JsonValue:
+    check_keys(tree, refers)
     found: dict[str, JsonValue] = {}
     for key, value in tree.items():
         name = key.removesuffix(SUFFIX)
         with at_field(name):
-            if name in found:
+            found[name] = resolved(value, scope, refers)
+    return found
+
+
+def check_keys(tree: Mapping[str, JsonValue], refers: Refers = is_reference) -> None:
+    """Raise InvalidRequest for a key that says of no reference that it is one, or of two values
+    for one name; what lies deeper is not looked at."""
+    for key, value in tree.items():
+        name = key.removesuffix(SUFFIX)
+        if name == key:
+            continue
+        with at_field(name):
+            if name in tree:
                 raise InvalidRequest(
-                    f"{name!r} is given twice, once as {name}{SUFFIX}",
+                    f"{name!r} is given twice, once as {key}",
                     value=shortened(value),
                     mend="give one of them",
                 )
-            if name != key and not refers(value):
+            if not refers(value):
                 raise InvalidRequest(
                     f"{key!r} needs a reference",
                     value=shortened(value),
                     mend="give a path ($.x) or a function (States.…), or take .$ from the key",
                 )
-            found[name] = resolved(value, scope, refers)
-    return found
 
 
 def _lists_references(values: list[JsonValue], refers: Refers) -> bool:

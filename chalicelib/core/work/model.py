@@ -77,7 +77,7 @@ Strategy = Annotated[Literal["bypass", "copy", "delete", "move"], BeforeValidato
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Archive(_Part):

@@ -265,7 +265,7 @@ REFUSED = {
     "a key of States": (
         (ran("batch-job", {**REQUESTS["batch-job"], "tags": {"x.$": "y"}}),),
         {},
-        "stages.0.request.x.$",
+        "stages.0.request.tags.x",
     ),
     "an unknown kind": ((ran("magic"),), {}, "stages.0.kind"),
     "too much": ((value("a", "x" * 2_000_000),), {}, "stages"),

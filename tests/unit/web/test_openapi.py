@@ -17,8 +17,9 @@ from chalicelib.core.errors import Misconfigured
 from chalicelib.core.options import Options
 from chalicelib.core.principals import Scope
 from chalicelib.web.answers import json_answer
-from chalicelib.web.api import Api, rest_app
+from chalicelib.web.api import rest_app
 from chalicelib.web.asked import scope_of
+from chalicelib.web.chalice_api import Api
 from chalicelib.web.described import described, description_of
 from chalicelib.web.gateway import Gateway
 from chalicelib.web.openapi.document import document
@@ -131,7 +132,7 @@ def test_what_stands_below_a_field_is_its_description(api):
 
 def test_nothing_of_it_is_built_or_even_imported_until_it_is_asked_for():
     code = (
-        "import sys; from chalicelib.web.api import deployed_app; deployed_app();"
+        "import sys; from chalicelib.web.api import deployed_routes; deployed_routes();"
         "from chalicelib.web.shapes.runs import RunView;"
         "print([n for n in sys.modules if 'web.openapi' in n], RunView.__pydantic_complete__)"
     )
