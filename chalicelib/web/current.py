@@ -1,4 +1,4 @@
-"""The request that this thread is answering; see ``web.api`` for why Chalice's own will not do."""
+"""The request that this thread is answering; ``web.chalice_api`` says why not Chalice's own."""
 
 from __future__ import annotations
 
