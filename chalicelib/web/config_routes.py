@@ -115,7 +115,7 @@ def cancel_config() -> Response:
 
 
 @routes.route("/pipelines/v2/configs/retry", methods=["POST"])
-@answered(Scope.SUBMIT)
+@answered(Scope.SUBMIT, creates=True)
 @described({200: RetriedConfig}, body=RetryBody, example=examples.RETRY, refuses=(404,))
 def retry_config() -> Response:
     """Queue works again in the place of those that failed or were cancelled."""

@@ -67,7 +67,8 @@ def record(folder: Path) -> None:
     folder.mkdir()
     files = [f"tests/flow/test_{name}.py" for name in FLOWS]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-               "-p", "tests.deploy.calls_recorder", f"--basetemp={folder}/t", *files]  # fmt: skip
+               "-p", "tests.deploy.calls_recorder", f"--basetemp={folder}/t",
+               "-k", "not death", *files]  # fmt: skip
     told = {"FALSEWORK_CALLS": str(folder), "PATH": "/usr/bin:/bin", "PYTHONPATH": "."}
     done = subprocess.run(
         command, cwd=CHECKOUT, env=told, capture_output=True, text=True, check=False

@@ -234,7 +234,11 @@ def test_a_deposit_that_died_half_way_is_completed_and_nothing_is_queued_twice(d
     assert states == {**dict.fromkeys(ids, "queued"), ids[1]: "running"}
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5], ids=lambda count: f"{count} parts")
+@pytest.mark.parametrize(
+    "count",
+    [1, 3, pytest.param(5, marks=pytest.mark.campaign)],
+    ids=lambda count: f"{count} parts",
+)
 def test_an_answer_of_any_size_is_repeated_byte_for_byte(door, count):
     works = [{**WORK, "pipeline": f"p{count}"} for _ in range(count * DOCUMENT_CHARACTERS // 27)]
     first = door.post("/buckets/work?return_ids=True", works)

@@ -42,7 +42,7 @@ RUNS = {
     ),
     "at-random": (
         ("--phases", "examples,fuzzing,stateful", "--checks", ",".join((*CHECKS, "ignored_auth"))),
-        ("--max-examples", "8", "--generation-database", "none"),
+        ("--max-examples", "4", "--generation-database", "none"),
     ),
 }
 SEED = 20260601

@@ -15,7 +15,11 @@ from chalicelib.web.api import rest_app
 from chalicelib.web.gateway import Gateway
 
 JSON = {"Content-Type": "application/json"}
-READS_NO_BODY = {"/runs/{run_id}/cancel", "/dead-letters/redrive"}
+READS_NO_BODY = {
+    "/runs/{run_id}/cancel",
+    "/dead-letters/redrive",
+    "/pipelines/v2/configs/cancel",
+}
 WORKS = {"/buckets/work", "/results-api/results"}
 ANY_VALUES = {
     "/buckets/work/withdraw",
