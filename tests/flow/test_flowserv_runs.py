@@ -141,10 +141,12 @@ def test_a_post_processing_run_is_made_from_the_files_of_others_in_their_order(h
 
 def test_the_site_in_the_documentation_works(home, tmp_path):
     text = Path("docs/run-management.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```(?:json)?\n(.*?)```", text, re.DOTALL)
-    site = Site.model_validate(json.loads(blocks[0]))
+    (site,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    requests = re.findall(r"```\n(POST .*?)```", text, re.DOTALL)
+    assert len(requests) > 1
+    site = Site.model_validate(json.loads(site))
     bootstrap.use(Settings(root=tmp_path / "root", site=site))
-    for block in blocks[1:]:
+    for block in requests:
         line, _, body = block.replace("<", "").replace(">", "").partition("\n")
         method, target = line.split()
         headers = {"Content-Type": "application/json"}
