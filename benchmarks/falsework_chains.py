@@ -16,6 +16,7 @@ from pathlib import Path
 
 from chalicelib import calls, engine
 from chalicelib.core.events import RunRequested
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.plans.plan import (
     Action,
     DefineJobs,
@@ -25,7 +26,7 @@ from chalicelib.core.plans.plan import (
     PutDocuments,
     StagePlan,
 )
-from chalicelib.core.run import JobStatus, RunState
+from chalicelib.core.run import RunState
 from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.local.home import open_home
 from chalicelib.settings import Settings, host_environment

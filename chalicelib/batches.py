@@ -22,7 +22,8 @@ from typing import Final
 from pydantic import ValidationError
 
 from chalicelib.core.events import OutcomeRead
-from chalicelib.core.run import JobState, Run
+from chalicelib.core.job_state import JobState
+from chalicelib.core.run import Run
 from chalicelib.core.worker_documents import Outcome
 from chalicelib.ports import Ports
 

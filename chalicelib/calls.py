@@ -16,6 +16,7 @@ from chalicelib.core.commands import WatchJob
 from chalicelib.core.errors import NotFound, Refused
 from chalicelib.core.events import JobChanged, JobNotFound, OutcomeRead
 from chalicelib.core.job_names import parse_job_name
+from chalicelib.core.job_state import JobState, JobStatus
 from chalicelib.core.plans.function_actions import (
     DeregisterJobs,
     InvokeFunction,
@@ -32,7 +33,7 @@ from chalicelib.core.plans.plan import (
     WriteFile,
 )
 from chalicelib.core.plans.run_actions import Choose, MakeValue, RunsAction
-from chalicelib.core.run import JobState, JobStatus, Run, StageStatus
+from chalicelib.core.run import Run, StageStatus
 from chalicelib.core.run_values import NO_CHOICE, choice_of, value_of
 from chalicelib.core.worker_documents import Outcome
 from chalicelib.job_ports import JobRequest, JobSeen

@@ -11,9 +11,9 @@ from typing import Protocol
 
 from pydantic import AwareDatetime, Field
 
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.noun import Noun
 from chalicelib.core.plans.plan import JobDefinition
-from chalicelib.core.run import JobStatus
 
 
 class JobRequest(Noun):

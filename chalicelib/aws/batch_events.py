@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.core.run import ENDED_JOBS, JobStatus
+from chalicelib.core.job_state import ENDED_JOBS, JobStatus
 from chalicelib.job_ports import JobSeen
 
 DETAIL_TYPE: Final = "Batch Job State Change"

@@ -30,9 +30,9 @@ from chalicelib.aws.batch_logs import last_bytes
 from chalicelib.aws.client_errors import code_of, is_no, is_throttled, never, translated
 from chalicelib.core.batch_rules import is_batch_name
 from chalicelib.core.errors import InvalidRequest, Unavailable
+from chalicelib.core.job_state import ENDED_JOBS
 from chalicelib.core.limits import BATCH_DESCRIBE_IDS, BATCH_REASON_CHARACTERS
 from chalicelib.core.plans.plan import JobDefinition
-from chalicelib.core.run import ENDED_JOBS
 from chalicelib.job_ports import JobRequest, JobSeen
 
 SUBMISSIONS: Final = 5

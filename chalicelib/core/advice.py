@@ -10,8 +10,9 @@ import re
 import shlex
 from typing import Final, NamedTuple
 
+from chalicelib.core.job_state import JobState
 from chalicelib.core.lifecycle.attempts import is_exhausted
-from chalicelib.core.run import JobState, Run, RunError
+from chalicelib.core.run import Run, RunError
 
 
 class Advice(NamedTuple):

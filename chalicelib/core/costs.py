@@ -23,11 +23,12 @@ from typing import Final, Literal
 from pydantic import JsonValue
 
 from chalicelib.core.failures import Failure, classify
+from chalicelib.core.job_state import JobState, JobStatus
 from chalicelib.core.moved_bytes import Moved, moved_by
 from chalicelib.core.noun import Noun
 from chalicelib.core.plans.plan import DefineJobs, JobAction
 from chalicelib.core.prices import MachinePrices, Prices
-from chalicelib.core.run import JobState, JobStatus, Run, StageStatus
+from chalicelib.core.run import Run, StageStatus
 
 HOUR: Final = 3600
 Waste = Literal["retries", "interruptions"]

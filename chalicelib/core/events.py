@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime, JsonValue
 
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.noun import Noun
 from chalicelib.core.plans.plan import Plan
-from chalicelib.core.run import JobStatus
 
 
 class RunRequested(Noun):

@@ -15,11 +15,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple
 
+from chalicelib.core.job_state import JobState
 from chalicelib.core.lifecycle.deadlines import run_ends_at
 from chalicelib.core.lifecycle.endings import cause_of
 from chalicelib.core.lifecycle.jobs import is_worker
 from chalicelib.core.plans.plan import JobAction
-from chalicelib.core.run import JobState, Run, Stage, StageStatus
+from chalicelib.core.run import Run, Stage, StageStatus
 
 
 class Metric(StrEnum):

@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
-from chalicelib.core.commands import StopReason
+from chalicelib.core.job_state import JobState
 from chalicelib.core.noun import Noun
 from chalicelib.core.plans.plan import Plan, StagePlan
 
@@ -41,22 +41,9 @@ class StageStatus(StrEnum):
     CANCELED = "CANCELED"
 
 
-class JobStatus(StrEnum):
-    """Batch's own words, in the order in which a job passes through them."""
-
-    SUBMITTED = "SUBMITTED"
-    PENDING = "PENDING"
-    RUNNABLE = "RUNNABLE"
-    STARTING = "STARTING"
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-
-
 TERMINAL_RUNS: Final = frozenset({RunState.SUCCESS, RunState.ERROR, RunState.CANCELED})
 ACTIVE: Final = frozenset({StageStatus.CREATED, StageStatus.RUNNING, StageStatus.RETRY})
 CANCELABLE: Final = ACTIVE | {StageStatus.UNBOUND}
-ENDED_JOBS: Final = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED})
 MESSAGE_CHARACTERS: Final = 1000
 
 
@@ -120,57 +107,6 @@ class Stage(StageState):
     def on_the_wire(self) -> StageState:
         """Return the state without what is ours."""
         return StageState.model_validate({n: getattr(self, n) for n in StageState.model_fields})
-
-
-class JobState(Noun):
-    """One submission of one job. A stage's current one is its last that ``is_own``."""
-
-    stage: str
-    serial: int = Field(ge=1)
-    """Grows over the whole life of the run; no name is ever used twice."""
-    attempt: int
-    """Which of the stage's attempts it works for."""
-    name: str
-    queue: str
-    submit_started_at: AwareDatetime
-    """When the one writer who may submit it set out to. Nobody else ever may."""
-    job_id: str | None = None
-    """None until somebody has seen the job."""
-    status: JobStatus | None = None
-    ended_attempts: int = 0
-    exit_code: int | None = None
-    reason: str | None = None
-    log_stream: str | None = None
-    started_at: AwareDatetime | None = None
-    stopped_at: AwareDatetime | None = None
-    stop: StopReason | None = None
-    """Why it was ordered to end, where that does not follow from the run's state."""
-    generation: int = 1
-    """Of the run, when it was submitted; one of an earlier generation must only end."""
-    is_preparation: bool = False
-    """Our worker's job that clears the ground before the stage's own job runs again."""
-    children: int | None = None
-    """How many batches it does; two and more are a Batch array."""
-    follows: str | None = None
-    """Name of the job before it, which left behind a list of the batches that are not done."""
-    leads_on: bool = False
-    """It has done its part, and another job of its stage follows."""
-    is_own: bool = True
-    """False: an extra copy or a superseded submission; it must end and never moves the run."""
-    is_absent: bool = False
-    """Looked for after its grace and not there: it never was accepted."""
-    is_read: bool = False
-    """A worker's job whose claim and result document have been read."""
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing of it can still be running."""
-        return self.is_absent or self.status in ENDED_JOBS
-
-    @property
-    def order(self) -> tuple[int, int]:
-        """What a report must exceed to be news: (ended attempts, rank of the status)."""
-        return (self.ended_attempts, rank(self.status))
 
 
 class RunError(Noun):
@@ -266,13 +202,6 @@ class Run(RunRecord):
         for stage in self.stages:
             if stage.status is StageStatus.RUNNING:
                 yield self.plan.stage(stage.stage_name)
-
-
-def rank(status: JobStatus | None) -> int:
-    """Return how far a job has come; -1 while nothing was seen of it. Both ends rank the same."""
-    if status is None:
-        return -1
-    return min(list(JobStatus).index(status), list(JobStatus).index(JobStatus.SUCCEEDED))
 
 
 def timestamp(at: datetime) -> str:

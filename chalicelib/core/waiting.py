@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from chalicelib.core.advice import waiting_for_room
+from chalicelib.core.job_state import JobState, JobStatus
 from chalicelib.core.lifecycle.deadlines import (
     CALL_LIFE,
     attempt_ends_at,
@@ -24,7 +25,7 @@ from chalicelib.core.lifecycle.deadlines import (
 from chalicelib.core.lifecycle.jobs import grace_ends_at, is_current
 from chalicelib.core.plans.plan import JobAction, StagePlan
 from chalicelib.core.plans.run_actions import RunsAction
-from chalicelib.core.run import JobState, JobStatus, Run, Stage, StageStatus
+from chalicelib.core.run import Run, Stage, StageStatus
 
 LONG_WAIT: Final = timedelta(minutes=15)
 """A managed compute environment starts a host within minutes; our own queues at once."""

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chalicelib.core.job_state import ENDED_JOBS, JobStatus
 from chalicelib.core.plans.plan import JobDefinition
-from chalicelib.core.run import ENDED_JOBS, JobStatus
 from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.local.database import Database, to_text
 from chalicelib.local.definitions import Definitions

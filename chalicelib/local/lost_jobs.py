@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chalicelib.core.run import JobStatus
+from chalicelib.core.job_state import JobStatus
 from chalicelib.local.database import Database, to_text
 from chalicelib.local.leftovers import kill_carriers
 

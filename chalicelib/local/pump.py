@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from chalicelib.core.errors import Refused
-from chalicelib.core.run import JobStatus
+from chalicelib.core.job_state import JobStatus
 from chalicelib.job_ports import JobRequest
 from chalicelib.local.database import Database, to_text
 from chalicelib.local.launcher import Launcher, Start

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Final
 
 from chalicelib.core.errors import Refused
+from chalicelib.core.job_state import JobState, JobStatus
 from chalicelib.core.limits import (
     BATCH_DESCRIBE_IDS,
     BATCH_JOB_NAME_CHARACTERS,
@@ -29,7 +30,6 @@ from chalicelib.core.limits import (
     BATCH_SUBMISSIONS_PER_SECOND,
 )
 from chalicelib.core.plans.plan import JobDefinition
-from chalicelib.core.run import JobState, JobStatus
 from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.simulation.batch_jobs import (
     Exit,

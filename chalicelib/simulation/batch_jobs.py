@@ -8,7 +8,7 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
-from chalicelib.core.run import ENDED_JOBS, JobState, JobStatus
+from chalicelib.core.job_state import ENDED_JOBS, JobState, JobStatus
 from chalicelib.job_ports import JobRequest, JobSeen
 
 Program = Generator[float, None, "Exit"]

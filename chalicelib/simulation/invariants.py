@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from chalicelib.core.run import HistoryEntry, JobState, Run, Stage, StageStatus
+from chalicelib.core.job_state import JobState
+from chalicelib.core.run import HistoryEntry, Run, Stage, StageStatus
 
 _S = StageStatus
 BEGUN: Final[dict[StageStatus, frozenset[StageStatus]]] = {

@@ -9,8 +9,9 @@ from typing import Final
 
 from chalicelib.core.errors import NotFound, StaleRun
 from chalicelib.core.flowserv.states import check_deletable
+from chalicelib.core.job_state import JobState
 from chalicelib.core.limits import S3_KEY_BYTES
-from chalicelib.core.run import JobState, Run, RunState
+from chalicelib.core.run import Run, RunState
 from chalicelib.ports import Claim, ObjectInfo, RunPage
 from chalicelib.simulation.dice import Dice, Fault
 from chalicelib.simulation.invariants import check_save

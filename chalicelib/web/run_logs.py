@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from chalicelib.core.errors import NotFound
-from chalicelib.core.run import JobState, Run
+from chalicelib.core.job_state import JobState
+from chalicelib.core.run import Run
 
 MIB: Final = 1024 * 1024
 LIMIT_BYTES: Final = MIB

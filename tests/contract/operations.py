@@ -20,8 +20,9 @@ from datetime import timedelta, timezone
 from typing import Any, NamedTuple
 
 from chalicelib.core.errors import FalseworkError
+from chalicelib.core.job_state import JobState
 from chalicelib.core.plans.plan import Plan
-from chalicelib.core.run import HistoryEntry, JobState, RunError, RunState, Stage, StageStatus
+from chalicelib.core.run import HistoryEntry, RunError, RunState, Stage, StageStatus
 from chalicelib.ports import RunStore
 from tests.contract.openers import NOON, a_run
 

@@ -10,8 +10,8 @@ import json
 import pytest
 
 from chalicelib.core.errors import Refused
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.plans.plan import JobDefinition
-from chalicelib.core.run import JobStatus
 from chalicelib.job_ports import JobRequest
 from tests.contract import aws_places
 from tests.contract.openers import LocalOpener

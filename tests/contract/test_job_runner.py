@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib.core.errors import Refused
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.plans.plan import JobDefinition
-from chalicelib.core.run import JobStatus
 from chalicelib.job_ports import JobRequest
 from tests.contract.openers import nimble_threads
 

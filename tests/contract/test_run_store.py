@@ -9,16 +9,10 @@ from itertools import chain
 import pytest
 
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, StaleRun
+from chalicelib.core.job_state import JobState
 from chalicelib.core.plans.announcements import Announcement, Target
 from chalicelib.core.plans.plan import NoAction, Plan, StagePlan
-from chalicelib.core.run import (
-    Change,
-    JobState,
-    RunError,
-    RunState,
-    Stage,
-    StageStatus,
-)
+from chalicelib.core.run import Change, RunError, RunState, Stage, StageStatus
 from tests.contract.openers import HOMES_OF_STATE, NOON, LocalOpener, a_run, in_processes
 
 pytestmark = pytest.mark.parametrize("opener", HOMES_OF_STATE, indirect=True)

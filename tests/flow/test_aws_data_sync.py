@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from chalicelib import calls, engine, file_intake
-from chalicelib.core.run import JobStatus, RunState
+from chalicelib.core.job_state import JobStatus
+from chalicelib.core.run import RunState
 from chalicelib.job_ports import JobSeen
 from chalicelib.local.folders import OWN_FILE_SYSTEM_ID as FS
 from tests.flow.test_aws_workers import HERE, Account

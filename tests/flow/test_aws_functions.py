@@ -12,7 +12,8 @@ import pytest
 
 from chalicelib import calls, engine, function_intake
 from chalicelib.core.function_requests import BATCH_LAMBDA
-from chalicelib.core.run import JobStatus, RunState
+from chalicelib.core.job_state import JobStatus
+from chalicelib.core.run import RunState
 from chalicelib.core.states.failures import failure_of, output_of
 from chalicelib.job_ports import JobSeen
 from tests.flow.aws_worlds import IMAGE, aws_account

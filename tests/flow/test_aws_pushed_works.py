@@ -13,7 +13,8 @@ import pytest
 from chalicelib import calls, engine
 from chalicelib.aws.secrets import SecretsManager
 from chalicelib.core.errors import Refused
-from chalicelib.core.run import JobStatus, RunState
+from chalicelib.core.job_state import JobStatus
+from chalicelib.core.run import RunState
 from chalicelib.core.site import Site
 from chalicelib.core.work.leases import Ending, lease_name
 from chalicelib.core.work.model import WorkStatus

@@ -20,7 +20,8 @@ import pytest
 from chalicelib import calls, engine, intake
 from chalicelib.aws.clients import Clients
 from chalicelib.aws.home import open_home
-from chalicelib.core.run import JobStatus, Run, RunState
+from chalicelib.core.job_state import JobStatus
+from chalicelib.core.run import Run, RunState
 from chalicelib.core.site import Site
 from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.local.facilities import LocalFacilities

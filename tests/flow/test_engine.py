@@ -10,7 +10,8 @@ import pytest
 from chalicelib import calls, engine
 from chalicelib.core.errors import Refused, StaleRun, TurnedAway, Unavailable
 from chalicelib.core.events import CancelRequested, TimerFired
-from chalicelib.core.run import JobStatus, Run, RunState, StageStatus
+from chalicelib.core.job_state import JobStatus
+from chalicelib.core.run import Run, RunState, StageStatus
 from tests.flow.worlds import World, a_demand
 
 ROUNDS = 12

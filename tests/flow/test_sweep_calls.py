@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib import engine
 from chalicelib.core.errors import NotFound
-from chalicelib.core.run import JobStatus
+from chalicelib.core.job_state import JobStatus
 from chalicelib.job_ports import JobSeen
 from tests.flow.worlds import World
 from tests.unit import runs

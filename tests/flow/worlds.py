@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib import calls, engine, intake
-from chalicelib.core.run import JobStatus, Run
+from chalicelib.core.job_state import JobStatus
+from chalicelib.core.run import Run
 from chalicelib.core.site import Site
 from chalicelib.core.worker_documents import Outcome, read_order
 from chalicelib.job_ports import JobRequest, JobSeen

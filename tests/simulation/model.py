@@ -30,9 +30,10 @@ from chalicelib.core.events import (
     SubmissionStarted,
     TimerFired,
 )
+from chalicelib.core.job_state import ENDED_JOBS, JobStatus
 from chalicelib.core.lifecycle import decide, owed
 from chalicelib.core.plans.plan import JobAction, Plan, RetryPolicy, StagePlan
-from chalicelib.core.run import ENDED_JOBS, JobStatus, Run
+from chalicelib.core.run import Run
 from chalicelib.simulation.invariants import check_save
 
 UID = "abcdefghijklmnop2345"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from chalicelib.core.events import JobChanged, OutcomeRead, SubmissionStarted, TimerFired
+from chalicelib.core.job_state import ENDED_JOBS, JobStatus
 from chalicelib.core.lifecycle import decide
 from chalicelib.core.plans.plan import JobAction, Plan, StagePlan
-from chalicelib.core.run import ENDED_JOBS, JobStatus, Run, RunState
+from chalicelib.core.run import Run, RunState
 from chalicelib.simulation.invariants import check_save
 from tests.simulation.model import START, UID, Budget, a_plan, begin
 

@@ -15,10 +15,11 @@ from chalicelib.core.events import (
     SubmissionUnclear,
     TimerFired,
 )
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.lifecycle import decide
 from chalicelib.core.plans.plan import JobAction, Plan, StagePlan
 from chalicelib.core.plans.run_actions import RunsAction
-from chalicelib.core.run import JobStatus, Run, RunState
+from chalicelib.core.run import Run, RunState
 from chalicelib.simulation.invariants import check_save
 from tests.simulation.model import START, UID, Budget, begin
 

@@ -13,6 +13,7 @@ from chalicelib.core.events import (
     ResumeRequested,
     SubmissionStarted,
 )
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.lifecycle import owed
 from chalicelib.core.plans.plan import (
     JobAction,
@@ -20,7 +21,6 @@ from chalicelib.core.plans.plan import (
     PutDocuments,
     StagePlan,
 )
-from chalicelib.core.run import JobStatus
 from tests.unit.runs import GRACE, at, worker
 from tests.unit.test_lifecycle_attempts import Player
 

@@ -13,6 +13,7 @@ from chalicelib.core.events import (
     RunRequested,
     SubmissionStarted,
 )
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.lifecycle import decide
 from chalicelib.core.lifecycle.attempts import MAX_SPOILT
 from chalicelib.core.plans.plan import (
@@ -25,7 +26,7 @@ from chalicelib.core.plans.plan import (
     PutDocuments,
     StagePlan,
 )
-from chalicelib.core.run import JobStatus, Run, StageStatus
+from chalicelib.core.run import Run, StageStatus
 
 UID = "abcdefghijklmnop2345"
 START = datetime(2026, 1, 1, tzinfo=UTC)

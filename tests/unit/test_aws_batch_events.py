@@ -11,7 +11,7 @@ import pytest
 from chalicelib import calls
 from chalicelib.aws.batch_events import read_event, read_job
 from chalicelib.core.errors import InvalidRequest
-from chalicelib.core.run import JobStatus
+from chalicelib.core.job_state import JobStatus
 from chalicelib.job_ports import JobSeen
 
 EVENTS = Path(__file__).parents[1] / "events"

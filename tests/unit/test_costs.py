@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from chalicelib.core.costs import brief, cost_of
+from chalicelib.core.job_state import JobState, JobStatus
 from chalicelib.core.moved_bytes import GIB
 from chalicelib.core.plans.plan import JobAction
 from chalicelib.core.prices import MachinePrices, Prices
-from chalicelib.core.run import JobState, JobStatus, Run, RunState, Stage, StageStatus
+from chalicelib.core.run import Run, RunState, Stage, StageStatus
 from tests.unit import runs
 
 PLAIN = Prices(

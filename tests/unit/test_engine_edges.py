@@ -16,6 +16,7 @@ from chalicelib.core.events import (
     SubmissionStarted,
     TimerFired,
 )
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.plans.plan import (
     DefineJobs,
     JobAction,
@@ -23,7 +24,7 @@ from chalicelib.core.plans.plan import (
     PutDocuments,
     StagePlan,
 )
-from chalicelib.core.run import JobStatus, Run, RunState, StageStatus
+from chalicelib.core.run import Run, RunState, StageStatus
 from tests.flow.worlds import World, a_demand
 from tests.unit import runs
 

@@ -27,11 +27,12 @@ from chalicelib.core.events import (
     SubmissionUnclear,
     TimerFired,
 )
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.lifecycle import decide, owed, prompt
 from chalicelib.core.lifecycle.deadlines import CALL_LIFE
 from chalicelib.core.lifecycle.lost import INTENT_LIFE_SECONDS, MAX_LOST_SUBMISSIONS
 from chalicelib.core.plans.plan import CleanUpPolicy, Plan, StagePlan
-from chalicelib.core.run import JobStatus, RunState, StageStatus
+from chalicelib.core.run import RunState, StageStatus
 from tests.unit.runs import (
     GRACE,
     NAMES,

@@ -13,11 +13,12 @@ from chalicelib.core.events import (
     ResumeRequested,
     RollbackRequested,
 )
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.lifecycle import decide
 from chalicelib.core.lifecycle.attempts import needs_preparation
 from chalicelib.core.lifecycle.jobs import KEPT_JOBS
 from chalicelib.core.plans.plan import CleanUpPolicy
-from chalicelib.core.run import JobStatus, RunState, StageStatus
+from chalicelib.core.run import RunState, StageStatus
 from tests.unit.runs import a_plan, a_run, at, drive, requested, seen, worker
 from tests.unit.test_lifecycle_attempts import Player, a_chain, attempts, statuses
 

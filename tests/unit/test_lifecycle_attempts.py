@@ -19,12 +19,13 @@ from chalicelib.core.events import (
     SubmissionStarted,
     TimerFired,
 )
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.lifecycle import decide, owed, prompt
 from chalicelib.core.lifecycle.attempts import MAX_BACKOFF_SECONDS, MAX_SPOILT, backoff
 from chalicelib.core.lifecycle.jobs import KEPT_JOBS
 from chalicelib.core.lifecycle.stages import TRANSITIONS, begin, cancel, complete, fail, retry
 from chalicelib.core.plans.plan import JobAction, Plan, PutDocuments, RetryPolicy, StagePlan
-from chalicelib.core.run import JobStatus, Run, RunState, StageStatus
+from chalicelib.core.run import Run, RunState, StageStatus
 from tests.unit.runs import GRACE, at, requested, seen, worker
 
 SPOT = "Host EC2 (instance i-1) terminated."

@@ -6,9 +6,10 @@ import pytest
 
 from chalicelib.core.commands import MakeCall, StartJob, StopJob, StopReason, WatchJob
 from chalicelib.core.events import TimerFired
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.lifecycle import decide, owed
 from chalicelib.core.plans.plan import CleanUpPolicy, Plan, PutDocuments, StagePlan
-from chalicelib.core.run import JobStatus, RunState, StageStatus
+from chalicelib.core.run import RunState, StageStatus
 from tests.unit.runs import a_plan, a_run, at, drive, requested, seen
 from tests.unit.test_lifecycle_attempts import Player, a_chain, statuses
 

@@ -19,13 +19,14 @@ from chalicelib.core.events import (
     ResumeRequested,
     SubmissionRefused,
 )
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.lifecycle import decide
 from chalicelib.core.lifecycle.attempts import backoff, deferral
 from chalicelib.core.plans.plan import (
     CleanUpPolicy,
     NoAction,
 )
-from chalicelib.core.run import JobStatus, RunState, StageStatus
+from chalicelib.core.run import RunState, StageStatus
 from tests.unit.hands import CALL, JOB, PREP, Hand, closing, side_by_side, with_timeout
 from tests.unit.runs import GRACE, UID, a_plan, a_run, at, idle_plan, requested, seen
 from tests.unit.test_lifecycle_again import a_plan_with_files

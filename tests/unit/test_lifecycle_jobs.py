@@ -21,7 +21,8 @@ from chalicelib.core.events import (
     SubmissionRefused,
     SubmissionUnclear,
 )
-from chalicelib.core.run import JobStatus, RunState
+from chalicelib.core.job_state import JobStatus
+from chalicelib.core.run import RunState
 from tests.unit.hands import JOB, PREP, Hand, closing, side_by_side, with_timeout
 from tests.unit.runs import GRACE, UID, at, seen
 from tests.unit.test_lifecycle_attempts import a_chain, attempts, statuses

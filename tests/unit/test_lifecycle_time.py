@@ -16,11 +16,12 @@ from chalicelib.core.events import (
     OutcomeRead,
     TimerFired,
 )
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.lifecycle import decide
 from chalicelib.core.plans.plan import (
     StagePlan,
 )
-from chalicelib.core.run import JobStatus, RunState
+from chalicelib.core.run import RunState
 from tests.unit.hands import CALL, JOB, PREP, Hand, side_by_side, with_timeout
 from tests.unit.runs import GRACE, at, requested, seen
 from tests.unit.test_lifecycle_attempts import a_chain, statuses

@@ -16,10 +16,11 @@ from chalicelib.core.events import (
     SubmissionStarted,
     TimerFired,
 )
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.lifecycle import decide, prompt
 from chalicelib.core.lifecycle.stages import begin
 from chalicelib.core.plans.plan import JobAction, Plan, StagePlan
-from chalicelib.core.run import JobStatus, RunError
+from chalicelib.core.run import RunError
 from tests.unit.runs import UID, a_plan, a_run, at, requested, seen, worn_out
 from tests.unit.test_lifecycle_attempts import Player, a_chain
 

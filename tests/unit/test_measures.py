@@ -11,9 +11,10 @@ from chalicelib import engine
 from chalicelib.aws.emf import EmfLines
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.events import SubmissionDeferred
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.lifecycle import decide
 from chalicelib.core.measures import LONG_OVER, Measure, Metric, changes, looked_at
-from chalicelib.core.run import JobStatus, Run, RunState
+from chalicelib.core.run import Run, RunState
 from tests.flow.worlds import World, a_demand
 from tests.unit import runs
 

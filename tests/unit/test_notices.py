@@ -17,11 +17,12 @@ from chalicelib.core.events import (
     RollbackRequested,
     TimerFired,
 )
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.lifecycle import decide, owed, prompt
 from chalicelib.core.lifecycle.notices import due, targets_of
 from chalicelib.core.notice import Notice
 from chalicelib.core.plans.announcements import Announcement, Target
-from chalicelib.core.run import JobStatus, Run, RunState
+from chalicelib.core.run import Run, RunState
 from chalicelib.core.site import Site
 from chalicelib.simulation.ears import EVERY_STATE, EVERY_STATUS, Ears
 from chalicelib.simulation.violations import Findings

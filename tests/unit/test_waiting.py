@@ -13,9 +13,10 @@ from chalicelib.core.events import (
     SubmissionStarted,
     TimerFired,
 )
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.lifecycle import decide
 from chalicelib.core.plans.plan import CleanUpPolicy, RetryPolicy
-from chalicelib.core.run import JobStatus, StageStatus
+from chalicelib.core.run import StageStatus
 from chalicelib.core.why import why
 from tests.unit.runs import UID, a_plan, a_run, at, seen, worker
 

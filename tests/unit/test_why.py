@@ -15,9 +15,10 @@ from chalicelib.core.events import (
     SubmissionRefused,
 )
 from chalicelib.core.failures import Failure
+from chalicelib.core.job_state import JobStatus
 from chalicelib.core.lifecycle import decide
 from chalicelib.core.plans.plan import CleanUpPolicy
-from chalicelib.core.run import JobStatus, RunError, RunState
+from chalicelib.core.run import RunError, RunState
 from chalicelib.core.waiting import LONG_WAIT
 from chalicelib.core.why import why
 from tests.unit.runs import (

@@ -20,7 +20,8 @@ import pytest
 from chalicelib import calls, engine
 from chalicelib.core.costs import cost_of
 from chalicelib.core.events import ResumeRequested
-from chalicelib.core.run import JobStatus, Run, RunState
+from chalicelib.core.job_state import JobStatus
+from chalicelib.core.run import Run, RunState
 from chalicelib.core.view import run_view
 from chalicelib.core.why import why
 from chalicelib.job_ports import JobRequest, JobSeen

@@ -19,10 +19,11 @@ from typing import Final
 
 from chalicelib.core.commands import StopReason
 from chalicelib.core.events import JobChanged
+from chalicelib.core.job_state import JobState, JobStatus, rank
 from chalicelib.core.lifecycle import attempts, jobs, stages
 from chalicelib.core.plans.plan import JobAction, StagePlan
 from chalicelib.core.plans.run_actions import RunsAction
-from chalicelib.core.run import JobState, JobStatus, Run, RunError, StageStatus, rank
+from chalicelib.core.run import Run, RunError, StageStatus
 
 CALL_LIFE: Final = timedelta(hours=1)
 """A call takes seconds. One that could not be performed for an hour ends its stage in ERROR."""

@@ -37,6 +37,7 @@ from chalicelib.core.events import (
     SubmissionUnclear,
     TimerFired,
 )
+from chalicelib.core.job_state import ENDED_JOBS
 from chalicelib.core.lifecycle import again, children, jobs, lost, notices, outcomes, stages
 from chalicelib.core.lifecycle.advance import advance, next_check_at, ready
 from chalicelib.core.lifecycle.attempts import fail_stage
@@ -44,7 +45,7 @@ from chalicelib.core.lifecycle.deadlines import expire, expire_job, give_calls_u
 from chalicelib.core.lifecycle.endings import shortened
 from chalicelib.core.lifecycle.owed import owed, prompt
 from chalicelib.core.plans.plan import CleanUpPolicy, JobAction
-from chalicelib.core.run import ENDED_JOBS, Run, RunError, RunState, Stage, StageStatus
+from chalicelib.core.run import Run, RunError, RunState, Stage, StageStatus
 
 
 class Decision(NamedTuple):

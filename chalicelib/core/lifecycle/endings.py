@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from chalicelib.core.failures import Failure, classify
-from chalicelib.core.run import MESSAGE_CHARACTERS, JobState, JobStatus
+from chalicelib.core.job_state import JobState, JobStatus
+from chalicelib.core.run import MESSAGE_CHARACTERS
 
 
 def cause_of(job: JobState, *, is_worker: bool = False) -> str:

@@ -12,12 +12,13 @@ from typing import Any, Final
 
 from chalicelib.core.events import JobChanged, SubmissionDeferred, SubmissionStarted
 from chalicelib.core.job_names import job_name
+from chalicelib.core.job_state import JobState, JobStatus, rank
 from chalicelib.core.lifecycle import stages
 from chalicelib.core.lifecycle.attempts import deferral, fail_stage, needs_preparation
 from chalicelib.core.lifecycle.endings import cause_of, how_it_ended, is_spoilt, shortened
 from chalicelib.core.limits import BATCH_ARRAY_CHILDREN
 from chalicelib.core.plans.plan import JobAction
-from chalicelib.core.run import JobState, JobStatus, Run, Stage, StageStatus, rank
+from chalicelib.core.run import Run, Stage, StageStatus
 
 MOST_JOBS: Final = 100
 """How many a run lists, with what was said of each: one item holds 400 KB."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from chalicelib.core.events import JobNotFound
+from chalicelib.core.job_state import JobState
 from chalicelib.core.lifecycle.attempts import fail_stage
 from chalicelib.core.lifecycle.jobs import (
     by_serial,
@@ -20,7 +21,7 @@ from chalicelib.core.lifecycle.jobs import (
     replace_job,
 )
 from chalicelib.core.limits import BATCH_REMEMBERS_ENDED_JOBS_SECONDS
-from chalicelib.core.run import JobState, Run
+from chalicelib.core.run import Run
 
 INTENT_LIFE_SECONDS: Final = BATCH_REMEMBERS_ENDED_JOBS_SECONDS - 24 * 3600
 """After it nobody can tell any more whether the job ran: Batch may have forgotten it."""

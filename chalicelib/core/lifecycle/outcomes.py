@@ -19,12 +19,13 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from chalicelib.core.events import OutcomeRead
+from chalicelib.core.job_state import JobState
 from chalicelib.core.lifecycle import stages
 from chalicelib.core.lifecycle.attempts import fail_stage
 from chalicelib.core.lifecycle.endings import cause_of, how_it_ended, is_spoilt
 from chalicelib.core.lifecycle.jobs import by_serial, is_current, replace_job, unseen_twin
 from chalicelib.core.plans.plan import JobAction
-from chalicelib.core.run import JobState, Run
+from chalicelib.core.run import Run
 
 
 def read(run: Run, event: OutcomeRead) -> Run:

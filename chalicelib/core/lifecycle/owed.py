@@ -21,13 +21,14 @@ from chalicelib.core.commands import (
     WakeAt,
     WatchJob,
 )
+from chalicelib.core.job_state import JobState
 from chalicelib.core.lifecycle.advance import ready
 from chalicelib.core.lifecycle.children import tending
 from chalicelib.core.lifecycle.jobs import grace_ends_at, is_current, is_worker
 from chalicelib.core.lifecycle.notices import announcing
 from chalicelib.core.plans.plan import JobAction, NoAction
 from chalicelib.core.plans.run_actions import RunsAction
-from chalicelib.core.run import JobState, Run, RunState
+from chalicelib.core.run import Run, RunState
 
 
 def owed(run: Run, at: datetime) -> tuple[Command, ...]:

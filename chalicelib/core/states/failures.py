@@ -17,10 +17,11 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from chalicelib.core.job_state import JobState
 from chalicelib.core.noun import Noun
 from chalicelib.core.plans.function_actions import DeregisterJobs, InvokeFunction, ReadObject
 from chalicelib.core.plans.plan import DefineJobs, JobAction, PutDocuments
-from chalicelib.core.run import JobState, Run, RunError, RunState
+from chalicelib.core.run import Run, RunError, RunState
 from chalicelib.core.states.responses import BAD_RESPONSE, FUNCTION, NO_RESPONSE, error_of
 
 TASK_FAILED: Final = "States.TaskFailed"

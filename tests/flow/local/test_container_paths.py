@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.core.run import JobStatus
+from chalicelib.core.job_state import JobStatus
 from chalicelib.local import bubblewrap
 from tests.contract.openers import until
 from tests.flow.local.workshop import workshop

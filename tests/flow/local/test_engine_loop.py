@@ -15,7 +15,7 @@ import pytest
 
 from chalicelib.core.errors import Conflict, NotFound, StaleRun, Unavailable
 from chalicelib.core.events import JobChanged, TimerFired
-from chalicelib.core.run import JobStatus
+from chalicelib.core.job_state import JobStatus
 from chalicelib.local import engine_loop
 from chalicelib.local.engine_lock import EngineLock
 from chalicelib.local.engine_loop import Loop

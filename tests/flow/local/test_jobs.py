@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.core.run import JobStatus
+from chalicelib.core.job_state import JobStatus
 from chalicelib.local import bubblewrap
 from chalicelib.local.launcher import Launcher
 from chalicelib.local.lost_jobs import LostJobs

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.core.run import ENDED_JOBS, JobStatus
+from chalicelib.core.job_state import ENDED_JOBS, JobStatus
 from chalicelib.local import wrapper
 from chalicelib.local.launcher import Launcher
 from chalicelib.local.lost_jobs import LostJobs

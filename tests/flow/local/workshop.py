@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from chalicelib.core.job_state import ENDED_JOBS, JobStatus
 from chalicelib.core.plans.plan import JobDefinition
-from chalicelib.core.run import ENDED_JOBS, JobStatus
 from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.local.home import Home
 from chalicelib.local.leftovers import kill_carriers

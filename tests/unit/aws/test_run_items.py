@@ -21,17 +21,9 @@ from chalicelib.aws.run_items import (
     unpack_run,
 )
 from chalicelib.aws.table import ITEM_BYTES
+from chalicelib.core.job_state import JobState, JobStatus
 from chalicelib.core.plans.plan import Plan
-from chalicelib.core.run import (
-    HistoryEntry,
-    JobState,
-    JobStatus,
-    Run,
-    RunError,
-    RunState,
-    Stage,
-    StageStatus,
-)
+from chalicelib.core.run import HistoryEntry, Run, RunError, RunState, Stage, StageStatus
 from tests.contract.openers import NOON, a_run
 
 texts = st.text(max_size=30)

@@ -10,8 +10,9 @@ import pytest
 from chalicelib.aws import run_lists
 from chalicelib.aws.table import TRIES
 from chalicelib.core.errors import BeingDeleted, NotFound, StaleRun, TooLarge, Unavailable
+from chalicelib.core.job_state import JobState
 from chalicelib.core.plans.plan import Plan
-from chalicelib.core.run import HistoryEntry, JobState, RunState, Stage, StageStatus
+from chalicelib.core.run import HistoryEntry, RunState, Stage, StageStatus
 from chalicelib.ports import Claim
 from tests.contract.openers import NOON, a_run
 from tests.unit.aws.clients import Around, Busy, Deaf, Recording, Repeating, Throttled

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib.core.errors import NotFound
+from chalicelib.core.job_state import JobState
 from chalicelib.core.plans.plan import Plan
-from chalicelib.core.run import JobState, Run, Stage
+from chalicelib.core.run import Run, Stage
 from chalicelib.web.run_logs import LIMIT_BYTES, log_text
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
