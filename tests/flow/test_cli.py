@@ -62,6 +62,11 @@ def _is_free(root):
     return True
 
 
+def _heed_interrupts():
+    """Whoever runs the tests in a shell's background hands down that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def waiting(here):
     """Start ``run - --wait`` and return the process; it is ended at the end, if need be."""
@@ -71,6 +76,7 @@ def waiting(here):
         process = subprocess.Popen(
             command("run", "-", "--wait", *flags), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, cwd=here, env=environment(), text=True, start_new_session=True,
+            preexec_fn=_heed_interrupts,  # noqa: PLW1509 -- a disposition is all it sets
         )  # fmt: skip
         started.append(process)
         process.stdin.write(json.dumps(demand))

@@ -48,7 +48,7 @@ SUBMISSIONS = {
 NO_NEW_RUNS = {
     "/job-definitions", "/buckets/work", "/results-api/results", "/runs/{run_id}/cancel",
     "/runs/{run_id}/resume", "/runs/{run_id}/rollback", "/pipelines/v2/configs",
-    "/pipelines/v2/configs/migrate", "/pipelines/v2/schedule",
+    "/pipelines/v2/configs/migrate", "/pipelines/v2/configs/retry", "/pipelines/v2/schedule",
 }  # fmt: skip
 BY_THEIR_PATH = {"/flowserv/groups/{group}/runs", "/flowserv/workflows/{workflow_id}/runs"}
 """Whose the run will be stands in the path, or in the site."""
