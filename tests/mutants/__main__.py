@@ -40,6 +40,10 @@ MODULES = [
 TESTS = [
     *sorted(ROOT.glob("tests/unit/test_lifecycle*.py")),
     ROOT / "tests/unit/test_engine_edges.py",
+    ROOT / "tests/unit/test_children.py",
+    ROOT / "tests/unit/test_notices.py",
+    ROOT / "tests/unit/test_measures.py",
+    ROOT / "tests/flow/test_child_runs.py",
     ROOT / "tests/flow/test_engine.py",
     ROOT / "tests/flow/test_sweep_calls.py",
 ]
