@@ -92,6 +92,16 @@ def check_group(group: str, uses: Iterable[Use], ports: Ports) -> None:
     check_allowed(group, uses, ports.site.groups, ports.site.worker_role_arn)
 
 
+def check_queues(field: str, name: str, fallback: str | None, ports: Ports) -> None:
+    """Look for a job's queue, which ``field`` names, and for the one that it may fall back on.
+
+    One that is not there would be found out in the worst moment. Raises InvalidRequest.
+    """
+    check_queue(field, name, ports)
+    if fallback is not None:
+        check_queue("options.fallback_job_queue_name", fallback, ports)
+
+
 def check_queue(field: str, name: str, ports: Ports) -> None:
     """Raise InvalidRequest for a queue that is not there: the job would find it out too late."""
     if not ports.facilities.has_queue(name):

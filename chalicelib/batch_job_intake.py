@@ -6,7 +6,7 @@ them.
 
 from __future__ import annotations
 
-from chalicelib.accepting import accept_submission, check_group, check_queue
+from chalicelib.accepting import accept_submission, check_group, check_queues
 from chalicelib.core.allowances import used_by_batch_job
 from chalicelib.core.batch_job_requests import BatchJobRequest, parse_batch_job
 from chalicelib.core.demand.batch_args import forbidden_privilege
@@ -41,9 +41,7 @@ def _plan(submission: KindSubmission, uid: str, ports: Ports) -> Plan:
     )
     check_group(submission.options.group, uses, ports)
     plan = plan_batch_job(submission, definition, arn, ports.site)
-    check_queue("job_queue", request.job_queue, ports)
-    if fallback is not None:
-        check_queue("options.fallback_job_queue_name", fallback, ports)
+    check_queues("job_queue", request.job_queue, fallback, ports)
     if own is not None:
         ports.facilities.resolve_image(own.image)
     return plan

@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 
-from chalicelib.accepting import accept_submission, check_group, check_queue
+from chalicelib.accepting import accept_submission, check_group, check_queues
 from chalicelib.core.allowances import used_by_file_job
 from chalicelib.core.data_sync.path_requests import OutdatedDataPathScannerRequest
 from chalicelib.core.errors import Conflict, InvalidRequest
@@ -37,9 +37,7 @@ def submit_file_job(
     uses = used_by_file_job(submission, queue)
     check_group(submission.options.group, uses, ports)
     fallback = submission.options.fallback_job_queue_name
-    check_queue("site.default_job_queue", queue, ports)
-    if fallback is not None:
-        check_queue("options.fallback_job_queue_name", fallback, ports)
+    check_queues("site.default_job_queue", queue, fallback, ports)
     return accept_submission(
         submission,
         lambda run_id, uid: plan_file_job(

@@ -5,7 +5,7 @@ A request that names no run gets a run of its own, as with jobs over files.
 
 from __future__ import annotations
 
-from chalicelib.accepting import accept_submission, check_group, check_queue
+from chalicelib.accepting import accept_submission, check_group, check_queues
 from chalicelib.core.allowances import used_by_invocation
 from chalicelib.core.function_requests import LAMBDA_FUNCTION, parse_function_request
 from chalicelib.core.kind_submissions import KindSubmission
@@ -41,8 +41,6 @@ def _plan(submission: KindSubmission, run_id: str, uid: str, ports: Ports) -> Pl
     uses = used_by_invocation(call, ports.facilities.file_systems())
     check_group(submission.options.group, uses, ports)
     plan = plan_job(submission, call, run_id, uid, ports.site)
-    check_queue("job_queue", call.queue, ports)
-    if call.fallback_queue is not None:
-        check_queue("options.fallback_job_queue_name", call.fallback_queue, ports)
+    check_queues("job_queue", call.queue, call.fallback_queue, ports)
     ports.facilities.resolve_image(call.image)
     return plan

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
-from chalicelib.accepting import accept, check_group, check_queue
+from chalicelib.accepting import accept, check_group, check_queues
 from chalicelib.core.allowances import (
     check_any_allows,
     used_by_definition,
@@ -164,12 +164,8 @@ def _requested(submission: Submission, prepared: Scaffolding, ports: Ports) -> R
 
 
 def _check_queues(submission: Submission, queue: str, ports: Ports) -> None:
-    """A fallback queue that is not there would be found out in the worst moment."""
-    named = {"demand_execution.execution_platform.aws_batch.job_queue_name": queue}
-    if submission.options.fallback_job_queue_name is not None:
-        named["options.fallback_job_queue_name"] = submission.options.fallback_job_queue_name
-    for field, name in named.items():
-        check_queue(field, name, ports)
+    field = "demand_execution.execution_platform.aws_batch.job_queue_name"
+    check_queues(field, queue, submission.options.fallback_job_queue_name, ports)
 
 
 def _what_is_there(name: str, request: DataSyncRequest, ports: Ports) -> str:

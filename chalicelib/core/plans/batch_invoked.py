@@ -29,6 +29,7 @@ from chalicelib.core.plans.operations import (
     submit,
 )
 from chalicelib.core.plans.plan import JobAction, JobDefinition, StagePlan
+from chalicelib.core.plans.workers import WORKER
 from chalicelib.core.site import Site
 from chalicelib.core.states.objects import (
     KEY_PREFIX,
@@ -46,7 +47,6 @@ PUT, DEFINE, INVOKE, DEREGISTER, READ = STAGES = (
     "read-response",
 )
 CLOSING: Final = (DEREGISTER,)
-WORKER: Final = "falsework-worker"
 EXECUTOR: Final = "run_cli_executor"
 
 

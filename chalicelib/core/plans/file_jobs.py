@@ -19,6 +19,7 @@ from chalicelib.core.file_requests import (
     FileSubmission,
     file_systems_of,
 )
+from chalicelib.core.mounts import mount_variables
 from chalicelib.core.plans.one_job import (
     OneJob,
     home_of,
@@ -77,7 +78,7 @@ def _action(
     action = worker_action("sync" if is_sync else "handle", home, queue, site)
     action = action.model_copy(
         update={
-            "environment": {**action.environment, **_told_of(mounts)},
+            "environment": {**action.environment, **mount_variables(mounts)},
             "fallback_queue": submission.options.fallback_job_queue_name,
         }
     )
@@ -97,14 +98,6 @@ def _mounts(submission: FileSubmission, site: Site, efs: FileSystems) -> dict[st
                 mend="name a file system of this site",
             )
     return {each: site.worker_mounts.get(each, f"{MOUNTS}/{each}") for each in needed}
-
-
-def _told_of(mounts: dict[str, str]) -> dict[str, str]:
-    told = {}
-    for number, (file_system_id, path) in enumerate(mounts.items(), 1):
-        told[f"EFS_MOUNT_POINT_ID_{number}"] = file_system_id
-        told[f"EFS_MOUNT_POINT_PATH_{number}"] = path
-    return told
 
 
 def _definition(site: Site, mounts: dict[str, str]) -> JobDefinition:

@@ -29,13 +29,13 @@ from chalicelib.core.plans.plan import (
     StagePlan,
     WorkCall,
 )
+from chalicelib.core.plans.workers import WORKER
 from chalicelib.core.site import Site
 from chalicelib.core.work.leases import Lease, lease_name, mark_of
 from chalicelib.core.work.model import Work
 from chalicelib.core.work.sites import WorkSite
 
 KIND: Final = "work"
-WORKER: Final = "falsework-worker"
 ENDING_SECONDS: Final = 3600
 """What an attempt has after its timeout to store its files."""
 CALL_ATTEMPTS: Final = 3
