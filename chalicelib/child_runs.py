@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import JsonValue
@@ -32,6 +33,9 @@ from chalicelib.core.run_values import Item, items_of, request_of
 from chalicelib.core.states.failures import TASK_FAILED, StatesFailure, output_of, told_of_child
 from chalicelib.document_ports import StaleDocument
 from chalicelib.ports import Ports
+
+Seen = Mapping[int, Run | None]
+"""The runs under way as this look found them, each read once; None for one that is not there."""
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +58,12 @@ def tend(command: TendRuns, run: Run, ports: Ports) -> list[ChildrenEnded]:
 
 def _tend(family: Family, items: list[JsonValue] | None) -> list[ChildrenEnded]:
     before = load(family, 1 if items is None else len(items))
-    progress = _looked_at(family, before)
+    seen = {index: child_of(family, index) for index in before.open}
+    progress = _looked_at(before, seen)
     if _is_given_up(family, progress):
-        progress = _cancel(family, progress)
+        progress = _cancel(family, progress, seen)
     elif not progress.is_closed:
-        progress = _start_more(family, progress, items)
+        progress = _start_more(family, progress, items, seen)
     is_done = not progress.open and (
         progress.next == progress.count or _is_given_up(family, progress)
     )
@@ -69,10 +74,10 @@ def _tend(family: Family, items: list[JsonValue] | None) -> list[ChildrenEnded]:
     return [_outcome(family, progress, items)] if is_done else []
 
 
-def _looked_at(family: Family, progress: Progress) -> Progress:
+def _looked_at(progress: Progress, seen: Seen) -> Progress:
     """Return the progress without the runs that have settled."""
     for index in progress.open:
-        child = child_of(family, index)
+        child = seen[index]
         if child is None or not child.is_terminal:
             continue
         if child.state is not RunState.SUCCESS and progress.failed is None:
@@ -83,11 +88,13 @@ def _looked_at(family: Family, progress: Progress) -> Progress:
     return progress
 
 
-def _start_more(family: Family, progress: Progress, items: list[JsonValue] | None) -> Progress:
+def _start_more(
+    family: Family, progress: Progress, items: list[JsonValue] | None, seen: Seen
+) -> Progress:
     """Whoever saves that they are to be started may start them, for half of the grace."""
     room = family.action.at_once - len(progress.open)
     fresh = tuple(range(progress.next, min(progress.count, progress.next + room)))
-    missing = tuple(index for index in progress.open if child_of(family, index) is None)
+    missing = tuple(index for index in progress.open if seen[index] is None)
     if not fresh and not missing:
         return progress
     update = {
@@ -131,12 +138,12 @@ def _start(family: Family, progress: Progress, index: int, item: Item | None) ->
     family.ports.start(action.kind, told, family.ports._replace(parent=run.id))
 
 
-def _cancel(family: Family, progress: Progress) -> Progress:
+def _cancel(family: Family, progress: Progress, seen: Seen) -> Progress:
     """Cancel what is under way. What is not there was never started, and after its grace never
     will be: until then somebody who set out to may still be about to."""
     left = []
     for index in progress.open:
-        child = child_of(family, index)
+        child = seen[index]
         if child is None and is_past(family, progress, family.run.plan.submit_grace_seconds):
             continue
         left.append(index)
