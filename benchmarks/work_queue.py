@@ -2,9 +2,9 @@
 
 ::
 
-    python -m benchmarks.queue                        # some minutes
-    python -m benchmarks.queue --million              # and a million queued works: many minutes
-    python -m benchmarks.queue --rounds 1 --calls 50  # does it run at all?
+    python -m benchmarks.work_queue              # some minutes
+    python -m benchmarks.work_queue --million    # and a million queued works: many minutes
+    python -m benchmarks.work_queue --rounds 1 --calls 50  # does it run at all?
 
 Run it on an otherwise idle machine. huey is in ``.[bench]``; without it it says so and goes on. A
 round has one sample of each contender, in rotating order; the table has medians over the rounds,
@@ -25,8 +25,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.queue_contenders import CONTENDERS
 from benchmarks.rounds import rotated
+from benchmarks.work_queue_contenders import CONTENDERS
 
 ROOT: Final = Path(__file__).parents[1]
 OURS: Final = "falsework"
@@ -79,7 +79,7 @@ def _rounds(told: argparse.Namespace, queued: int) -> list[dict[str, Any]]:
 def _sample(name: str, queued: int, told: argparse.Namespace) -> dict[str, Any]:
     words = ["--queued", queued, "--calls", told.calls, "--workers", *told.workers]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.queue_contenders", name, *map(str, words)],
+        [sys.executable, "-m", "benchmarks.work_queue_contenders", name, *map(str, words)],
         cwd=ROOT,
         capture_output=True,
         text=True,

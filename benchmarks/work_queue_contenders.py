@@ -2,7 +2,7 @@
 
 A sample is taken in a process of its own and an empty folder::
 
-    python -m benchmarks.queue_contenders falsework --queued 10000 --workers 1 8 64
+    python -m benchmarks.work_queue_contenders falsework --queued 10000 --workers 1 8 64
 
 prints one JSON object: deposits and withdrawals per second, and how SQLite reads the queue. What a
 worker withdraws is put back in number, untimed, after every ``CHUNK`` withdrawals at most, so that
