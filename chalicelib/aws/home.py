@@ -41,15 +41,18 @@ from chalicelib.aws.table import Table
 from chalicelib.aws.timers import SqsTimers
 from chalicelib.aws.work_recounts import recount_due
 from chalicelib.aws.work_store import open_work_ports
+from chalicelib.configs.noticing import notice_run
 from chalicelib.configs.tending import tend_all
 from chalicelib.configs.ticking import spawn_due
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.job_names import UID_CHARACTERS, UID_LETTERS
+from chalicelib.core.run import Run
 from chalicelib.core.site import Site
 from chalicelib.kinds import connected
 from chalicelib.measuring import Measures, measures_nothing
 from chalicelib.ports import Claims, ObjectStore, Ports
 from chalicelib.settings import Settings
+from chalicelib.tracing import Trace, traces_nothing
 from chalicelib.works.pushing import push
 from chalicelib.works.slack import Slack
 from chalicelib.works.work_runs import WorkRuns
@@ -97,12 +100,13 @@ class AwsHome:
 
     def on_job_change(self, event: Mapping[str, Any]) -> None:
         """Tell a run of its job."""
-        take_job_change(event, self.ports)
+        self._follow(take_job_change(event, self.ports))
 
     def on_wakes(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
         """Look at the runs whose time has come; the same answer as ``on_submissions``."""
         return self._each(
-            event, lambda message: take_wake(message, self.ports, self._dead_letters)
+            event,
+            lambda message: self._follow(take_wake(message, self.ports, self._dead_letters)),
         )
 
     def on_notices(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -127,6 +131,11 @@ class AwsHome:
             parts.callback(lambda: told.update(request_files=self._files.sweep()))
             told["runs"] = engine.sweep(self.ports, limit=SWEPT_RUNS)
         return told
+
+    def _follow(self, run: Run | None) -> None:
+        """A config whose work this run was goes on now, and not when the sweep comes."""
+        if run is not None:
+            notice_run(run, self.works, self.ports)
 
     def _take_in(self, message: Message) -> None:
         part = read_part(message)
@@ -183,14 +192,7 @@ def _ports(
             fair_share_queues=settings.site.fair_share_queues,
         ),
         objects=objects,
-        facilities=AwsFacilities(
-            clients.get("efs"),
-            clients.get("batch"),
-            clients.get("ecr"),
-            clock=clock,
-            mounts=settings.mounts,
-            inventory=settings.file_systems,
-        ),
+        facilities=_facilities(settings, clients, clock),
         timers=SqsTimers(clients.get("sqs"), settings.wake_queue_url, clock),
         pace=DynamoPace(table),
         dead_letters=all_dead_letters(settings, clients, clock, dead_letters),
@@ -204,6 +206,18 @@ def _ports(
         functions=LambdaFunctions(clients.invoking()),
         definitions=BatchDefinitions(clients.get("batch")),
         measure=_measuring(settings, clock),
+        trace=_tracing(settings),
+    )
+
+
+def _facilities(settings: Settings, clients: Clients, clock: Clock) -> AwsFacilities:
+    return AwsFacilities(
+        clients.get("efs"),
+        clients.get("batch"),
+        clients.get("ecr"),
+        clock=clock,
+        mounts=settings.mounts,
+        inventory=settings.file_systems,
     )
 
 
@@ -239,6 +253,15 @@ def _dead_letters(settings: Settings, clients: Clients, clock: Clock) -> SqsDead
 def _measuring(settings: Settings, clock: Clock) -> Measures:
     """Elsewhere nobody makes metrics of what is written."""
     return EmfLines(settings.site.prefix, clock) if settings.in_lambda else measures_nothing
+
+
+def _tracing(settings: Settings) -> Trace:
+    """Nobody else has a daemon that takes traces."""
+    if not (settings.tracer and settings.in_lambda):
+        return traces_nothing
+    from chalicelib.aws.xray import open_trace  # noqa: PLC0415 -- imported where it is wanted
+
+    return open_trace(settings.site.prefix)
 
 
 def _utc_now() -> datetime:

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -115,10 +116,8 @@ class Table:
 
     def put_once(self, key: Key, values: Mapping[str, object]) -> None:
         """Write an item that never changes, unless it is there."""
-        try:
+        with suppress(ConditionFailed):
             self.put(key, values, "attribute_not_exists(pk)")
-        except ConditionFailed:
-            return
 
     def update(self, key: Key, change: str, condition: str, **told: object) -> None:
         """Change the item by an update expression. Raises ConditionFailed, TooLarge."""
@@ -153,16 +152,14 @@ class Table:
 
     def count(self, query: Query) -> int:
         """Return how many items the query finds."""
-        counted = 0
-        start: Item | None = None
+        counted, asked = 0, query_arguments(query, None)
         while True:
-            asked = {**query_arguments(query, start), "Select": "COUNT"}
             with translated(f"counting {query.partition}", never):
-                answer = self._client.query(TableName=self._name, **asked)
+                answer = self._client.query(TableName=self._name, **asked, Select="COUNT")
             counted += int(answer["Count"])
             if not answer.get("LastEvaluatedKey"):
                 return counted
-            start = from_item(answer["LastEvaluatedKey"])
+            asked = query_arguments(query, from_item(answer["LastEvaluatedKey"]))
 
     def query(self, query: Query) -> Iterator[Item]:
         """Yield the items in order, fetched page by page as they are asked for."""

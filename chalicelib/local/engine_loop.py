@@ -22,7 +22,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Final, Protocol
 
 from chalicelib import calls, file_intake
@@ -197,7 +197,8 @@ class Loop:
         for run_id in due:
             event = TimerFired(run_id=run_id, at=self._ports.clock())
             if not self._handle(event):
-                self._home.timers.wake(run_id, self._ports.clock())
+                later = self._ports.clock() + timedelta(seconds=AGAIN_SECONDS)
+                self._home.timers.wake(run_id, later)
         return bool(due)
 
     def _sweep(self) -> bool:

@@ -23,6 +23,7 @@ from pathlib import Path
 from chalicelib.core.job_state import ENDED_JOBS, JobStatus
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.job_ports import JobRequest, JobSeen
+from chalicelib.local.child_records import children
 from chalicelib.local.database import Database, to_text
 from chalicelib.local.definitions import Definitions
 from chalicelib.local.facilities import is_queue
@@ -88,9 +89,11 @@ class LocalJobRunner:
         return self._select("WHERE name = ? ORDER BY number DESC", name)
 
     def describe(self, job_ids: Sequence[str]) -> tuple[JobSeen, ...]:
-        """Return the jobs of these ids."""
-        marks = ", ".join("?" * len(job_ids))
-        return self._select(f"WHERE job_id IN ({marks})", *job_ids)
+        """Return the jobs of these ids; of children, what their wrapper has noted."""
+        own = [each for each in job_ids if ":" not in each]
+        of_arrays = (each for each in job_ids if ":" in each)
+        found = self._select(f"WHERE job_id IN ({', '.join('?' * len(own))})", *own)
+        return (*found, *children(self._jobs_folder, of_arrays))
 
     def stop(self, job_id: str, reason: str) -> None:
         """End a waiting job at once; a running one is ended by its wrapper, which is asked."""

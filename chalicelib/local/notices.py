@@ -13,9 +13,12 @@ A notice stands in it once, however often it is announced while it waits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import NamedTuple
+
+from pydantic import ValidationError
 
 from chalicelib.core.notice import Notice
 from chalicelib.dead_letters import DeadLetter
@@ -28,6 +31,8 @@ class Waiting(NamedTuple):
     notice: Notice
     tries: int
     """How often it was tried before."""
+    target: str
+    """Who is to get it, as one word."""
 
 
 class LocalNotices:
@@ -47,14 +52,26 @@ class LocalNotices:
                 (*_key(notice), notice.model_dump_json(), now, now),
             )
 
-    def due(self, limit: int = 20) -> list[Waiting]:
-        """Return those whose turn it is, the longest overdue first."""
+    def due(self, limit: int = 20, *, without: Collection[str] = ()) -> list[Waiting]:
+        """Return those whose turn it is, the longest overdue first.
+
+        None to the targets ``without``. What cannot be read, as another version wrote it, is dead.
+        """
+        spared = f" AND target NOT IN ({', '.join('?' * len(without))})" if without else ""
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT body, tries FROM notices WHERE next_at <= ? ORDER BY next_at LIMIT ?",
-                (to_text(self._clock()), limit),
+                f"SELECT * FROM notices WHERE next_at <= ?{spared} ORDER BY next_at LIMIT ?",  # noqa: S608
+                (to_text(self._clock()), *without, limit),
             ).fetchall()
-        return [Waiting(Notice.model_validate_json(row["body"]), row["tries"]) for row in rows]
+        return [waiting for row in rows if (waiting := self._read(row)) is not None]
+
+    def _read(self, row: sqlite3.Row) -> Waiting | None:
+        try:
+            notice = Notice.model_validate_json(row["body"])
+        except ValidationError:
+            self._note("it cannot be read by this version", None, row["id"], row["target"])
+            return None
+        return Waiting(notice, row["tries"], row["target"])
 
     def delivered(self, notice: Notice) -> None:
         """Forget it."""
@@ -63,11 +80,14 @@ class LocalNotices:
 
     def failed(self, notice: Notice, reason: str, again_at: datetime | None) -> None:
         """Note that it was tried; ``again_at`` None: it is dead."""
+        self._note(reason, again_at, *_key(notice))
+
+    def _note(self, reason: str, again_at: datetime | None, *key: str) -> None:
         with self._database.writing() as connection:
             connection.execute(
                 "UPDATE notices SET tries = tries + 1, reason = ?, next_at = ?"
                 " WHERE id = ? AND target = ?",
-                (reason, to_optional_text(again_at), *_key(notice)),
+                (reason, to_optional_text(again_at), *key),
             )
 
     def dead(self, limit: int) -> tuple[DeadLetter, ...]:

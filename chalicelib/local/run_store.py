@@ -16,6 +16,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import Final, NamedTuple
@@ -65,6 +66,14 @@ class LocalRunStore:
         run = Run.model_validate({**dict(record), "plan": plan})
         self._runs.put(run_id, _Understood(row["body"], run))
         return run
+
+    def load_many(self, run_ids: Collection[str]) -> tuple[Run, ...]:
+        """Return those that are there."""
+        found = []
+        for run_id in run_ids:
+            with suppress(NotFound):
+                found.append(self.load(run_id))
+        return tuple(found)
 
     def save(self, run: Run) -> Run:
         """Save under the version condition. Raises StaleRun."""

@@ -107,7 +107,9 @@ def _run_all(folder: Path, launch: dict[str, Any], row: Row) -> Ending:
     failed = []
     for index in range(launch["array_size"]):
         environment = {**launch["environment"], "AWS_BATCH_JOB_ARRAY_INDEX": str(index)}
+        started_at = _now()
         ending = _run(folder, {**launch, "environment": environment}, row)
+        _note_child(folder, {"index": index, **ending._asdict(), "started_at": started_at})
         if row.stop_reason() is not None:
             return ending
         if not ending.is_success:
@@ -194,6 +196,12 @@ def _tidy(launch: dict[str, Any]) -> None:
             capture_output=True,
             check=False,
         )
+
+
+def _note_child(folder: Path, told: dict[str, Any]) -> None:
+    """Add a line to ``children.jsonl``: how long each ran is asked for when all have ended."""
+    with suppress(OSError), (folder / "children.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({**told, "stopped_at": _now()}) + "\n")
 
 
 def _record(folder: Path, ending: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from chalicelib.core.errors import TurnedAway, Unavailable
 from chalicelib.simulation.dice import Dice, Fault
 from chalicelib.simulation.schedule import Schedule
-from chalicelib.simulation.violations import Killed
+from chalicelib.simulation.violations import Bug, Killed
 
 LAMBDA_SECONDS: Final = 900
 """AWS Lambda developer guide, quotas: the longest timeout. The grace is 60 s longer."""
@@ -55,7 +55,7 @@ class Boundary:
         self._deadlines.pop()
 
     def meet(self, service: Service, words: str, effect: Callable[[], Any]) -> Any:
-        """Return what ``effect`` does. Raises Unavailable, Killed."""
+        """Return what ``effect`` does. Raises Unavailable, Killed, Bug."""
         self.calls += 1
         schedule = self._schedule
         if self._outages and self._is_down(service):
@@ -77,6 +77,8 @@ class Boundary:
                 raise Unavailable(f"{words}: {fault}")
             case Fault.THROTTLED:
                 raise TurnedAway(f"{words}: {fault}")
+            case Fault.BUG:
+                raise Bug(words)
             case Fault.SLOW:
                 self._schedule.pass_time(self._how.uniform(1, 60))
             case Fault.HANGING:
@@ -106,7 +108,7 @@ class WorkerBoundary(Boundary):
     between its steps, where it can also be killed; not within them."""
 
     def _trouble(self, fault: Fault, words: str, effect: Callable[[], Any]) -> Any:
-        if fault in {Fault.SLOW, Fault.HANGING, Fault.OVERTAKEN}:
+        if fault in {Fault.SLOW, Fault.HANGING, Fault.OVERTAKEN, Fault.BUG}:
             return effect()
         return super()._trouble(fault, words, effect)
 

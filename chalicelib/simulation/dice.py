@@ -44,6 +44,7 @@ class Fault(StrEnum):
     CANCEL = "the user cancels"
     RESUME = "the user resumes"
     ROLL_BACK = "the user rolls back"
+    BUG = "a call raises what nobody foresaw"
 
 
 RATES: Final[dict[Fault, float]] = {
@@ -77,6 +78,7 @@ RATES: Final[dict[Fault, float]] = {
     Fault.CANCEL: 0.25,
     Fault.RESUME: 0.5,
     Fault.ROLL_BACK: 0.25,
+    Fault.BUG: 0.001,
 }
 """How often each strikes where it can: per call, per event, per job, per run or per seed."""
 
@@ -89,6 +91,7 @@ AT_CALLS: Final = (
     Fault.CRASH_BEFORE,
     Fault.CRASH_AFTER,
     Fault.OVERTAKEN,
+    Fault.BUG,
 )
 EVERYTHING: Final = frozenset(Fault)
 SHARE_OF_KINDS: Final = 0.6

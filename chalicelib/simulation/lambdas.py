@@ -10,7 +10,7 @@ from typing import Final
 from chalicelib.core.errors import Conflict, NotFound, StaleRun, Unavailable
 from chalicelib.simulation.boundary import Boundary
 from chalicelib.simulation.schedule import Deed, Schedule
-from chalicelib.simulation.violations import Findings, Killed, StrictnessError
+from chalicelib.simulation.violations import Bug, Findings, Killed, StrictnessError
 
 Again = Callable[[int], float | None]
 """After that many attempts: seconds until the next one, or None for giving up."""
@@ -81,7 +81,7 @@ class Lambdas:
         except Killed:
             self._schedule.say(f"{words}: died")
             return False
-        except (Unavailable, StaleRun) as exc:
+        except (Unavailable, StaleRun, Bug) as exc:
             self._schedule.say(f"{words}: {type(exc).__name__}")
             return False
         except StrictnessError:
@@ -105,7 +105,7 @@ class Listening(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Note it as a violation."""
         error = record.exc_info[1] if record.exc_info else None
-        if error is not None and not isinstance(error, Unavailable | StaleRun):
+        if error is not None and not isinstance(error, Unavailable | StaleRun | Bug):
             self._findings.violate(f"{_named(error)}, which was logged: {record.getMessage()}")
 
 

@@ -121,9 +121,13 @@ class PipelineWorld(World):
         return child.id.startswith(f"{parent.id}.{stage}.")
 
     def _ids(self, parent: Run, key: str) -> list[str]:
-        kept = self.papers.load(partition_of(parent), key)
-        count = Progress.model_validate(kept.content).next if kept else 0
-        return [child_id(parent, key, index) for index in range(count)]
+        """Of the runs that were started, or were to be, in that attempt."""
+        progress = self._progress(parent, key)
+        return [child_id(parent, key, index) for index in progress.started()]
+
+    def _progress(self, parent: Run, key: str) -> Progress:
+        found = self.papers.load(partition_of(parent), key)
+        return Progress.model_validate(found.content) if found else Progress(count=0)
 
     def _live(self) -> None:
         super()._live()
@@ -157,12 +161,15 @@ class PipelineWorld(World):
                 yield f"run {run.id}: stage {stage.stage_name} forgot items"
 
     def _last_ids(self, run: Run, stage: Stage) -> list[str]:
-        """Of the attempt that completed it, which may be of an earlier generation."""
+        """Of the attempt that completed it, which may be of an earlier generation, and of those
+        before it whose runs stand for its own."""
         for generation in range(run.generation, 0, -1):
-            ids = self._ids(run, key_of(stage.stage_name, generation, stage.attempts))
-            known = key_of(stage.stage_name, generation, stage.attempts)
-            if self.papers.load(partition_of(run), known) is not None:
-                return ids
+            key = key_of(stage.stage_name, generation, stage.attempts)
+            if self.papers.load(partition_of(run), key) is not None:
+                progress = self._progress(run, key)
+                owners = progress.owners()
+                places = range(progress.next)
+                return [child_id(run, owners.get(place, key), place) for place in places]
         return []
 
 

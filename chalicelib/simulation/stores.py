@@ -41,6 +41,10 @@ class StrictRunStore:
         except KeyError:
             raise NotFound(f"there is no run {run_id}") from None
 
+    def load_many(self, run_ids: Collection[str]) -> tuple[Run, ...]:
+        """Return those that are there."""
+        return tuple(self.runs[each] for each in run_ids if each in self.runs)
+
     def save(self, run: Run) -> Run:
         """Save under the version condition. Raises StaleRun."""
         before = self.runs.get(run.id)

@@ -14,6 +14,10 @@ class Killed(BaseException):
     """The process is gone; what it had in memory is lost."""
 
 
+class Bug(Exception):
+    """Stands for a fault of ours: of no class that anybody expects."""
+
+
 class Findings:
     """The violations of one world."""
 

@@ -144,7 +144,7 @@ class WorkWorld(World):
 
     def _unreported(self) -> Iterator[str]:
         """What a run says it told the queue it did tell; after an outage the lease may be over."""
-        for run in () if self._downtime else self.runs():
+        for run in () if self._down_seconds else self.runs():
             row = self.work_store.rows.get(str(run.plan.request["work"]))
             is_its_own = row is not None and row.work.attempt == run.plan.request["attempt"]
             has_done = (run.state, run.generation) == (RunState.SUCCESS, 1)

@@ -28,12 +28,13 @@ from chalicelib.simulation.batch_jobs import DAY, HOUR, SimulatedJob
 from chalicelib.simulation.boundary import Boundary, Service, Troubled, WorkerBoundary
 from chalicelib.simulation.bus import Bus
 from chalicelib.simulation.containers import Containers
-from chalicelib.simulation.dice import Dice, Fault, Recipe
+from chalicelib.simulation.dice import Dice, Recipe
 from chalicelib.simulation.ears import Ears
 from chalicelib.simulation.ending import wrong_at_the_end
 from chalicelib.simulation.facts import Facts, facts_of
 from chalicelib.simulation.files import Files
 from chalicelib.simulation.lambdas import Lambdas, Listening, never
+from chalicelib.simulation.outages import plan_outages
 from chalicelib.simulation.schedule import Schedule
 from chalicelib.simulation.services import (
     LossyTimers,
@@ -84,10 +85,10 @@ class World:
         self.containers = self._containers()
         self.ports = self._ports()
         self._facts: dict[str, Facts] = {}
-        self._downtime = 0.0
         self._next_sweep: float | None = None
         self._connect()
-        self._plan_outages()
+        boundaries = (self.boundary, self.worker_boundary)
+        self._down_seconds = plan_outages(self.dice, boundaries, self.lambdas)
 
     def live(self) -> None:
         """Let everything happen until nothing is left, or something is found."""
@@ -173,21 +174,6 @@ class World:
         runs = self.store.runs.values()
         return any(uri.startswith(place) for run in runs for place in self.facts_of(run).places)
 
-    def _plan_outages(self) -> None:
-        throws = self.dice.stream("outages")
-        for service in Service:
-            if self.dice.strikes(Fault.OUTAGE):
-                start = throws.uniform(0, 4 * HOUR)
-                length = throws.choice((60.0, 600.0, HOUR, 3 * HOUR))
-                for boundary in (self.boundary, self.worker_boundary):
-                    boundary.plan_outage(service, start, start + length)
-                self._downtime += length
-        if self.dice.strikes(Fault.ENGINE_OFF):
-            start = throws.uniform(0, 4 * HOUR)
-            length = throws.choice((HOUR, DAY, 8 * DAY))
-            self.lambdas.off.append((start, start + length))
-            self._downtime += length
-
     def _too_late(self, job: SimulatedJob) -> str:
         """A run that is over has its waiting jobs stopped: at once, or by the next look at it."""
         run = self.store.runs[job.run_id]
@@ -250,4 +236,4 @@ class World:
 
     def downtime(self) -> timedelta:
         """Return how long it was that something did not work at all."""
-        return timedelta(seconds=self._downtime)
+        return timedelta(seconds=self._down_seconds)

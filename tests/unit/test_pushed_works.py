@@ -14,7 +14,7 @@ from chalicelib.core.site import Site
 from chalicelib.core.work.leases import Ending, leased, reported
 from chalicelib.core.work.model import Work, WorkStatus
 from chalicelib.core.work.slack_messages import SHOWN_CHARACTERS, slack_message, wants_message
-from chalicelib.local.home import _check_pushing
+from chalicelib.local.own_site import _check_pushing
 from chalicelib.local.secrets import read_secret
 from chalicelib.work_calls import NoWorkCalls
 from chalicelib.works.slack import Slack, post
