@@ -46,10 +46,11 @@ campaign: $(INSTALLED)
 bench-engine: .venv-bench/.installed
 	.venv-bench/bin/python -m benchmarks.engine
 
-# Deploying. The Python that deploys is the one that Lambda runs, see infra/lambda_python.py.
+# Deploying. The Python that deploys is the one that Lambda runs, see infra/lambda_python.py. It is
+# asked for in the recipe: what $(shell) fails with, make never hears of.
 STAGE ?= dev
 VIA ?= cloudformation
-DEPLOYING = $(shell $(PYTHON) -m infra.lambda_python)
+DEPLOYING = python="$$($(PYTHON) -m infra.lambda_python)" && "$$python"
 
 wheel: $(INSTALLED)
 	rm -rf dist build/lib build/bdist.*  # setuptools would pack what is gone from the sources

@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterable
 from chalicelib import engine, quotas
 from chalicelib.announcing import with_notices
 from chalicelib.children import check_on_its_own
-from chalicelib.core.allowances import Use, check_allowed
+from chalicelib.core.allowances import check_allowed
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from chalicelib.core.events import ResumeRequested, RollbackRequested, RunRequested
 from chalicelib.core.kind_submissions import KindSubmission
+from chalicelib.core.own_ids import check_not_own_id
 from chalicelib.core.plans.plan import Plan
-from chalicelib.core.principals import check_member
+from chalicelib.core.principals import ENGINE, check_member
 from chalicelib.core.run import Run
+from chalicelib.core.uses import Use
 from chalicelib.ports import Ports
+from chalicelib.still_allowed import check_still_allowed
 
 
 def accept(event: RunRequested, ports: Ports) -> Run:
@@ -26,10 +29,11 @@ def accept(event: RunRequested, ports: Ports) -> Run:
 
     Raises Conflict for an id in use by other content, Unavailable when nothing was accepted, and
     its subclass TooManyRequests where the group's quota is used up; Forbidden for a group that
-    is not the caller's or may not submit.
+    is not the caller's or may not submit; InvalidRequest for an id that is for our own runs.
     """
+    check_not_own_id(event.run_id, event.kind, is_ours=ports.caller == ENGINE)
     if ports.parent is not None:
-        plan = event.plan.model_copy(update={"parent": ports.parent})
+        plan = event.plan.model_copy(update={"parent": ports.parent, "root": ports.root})
         event = event.model_copy(update={"plan": plan})
     check_member(ports.caller.principal, event.group)
     event = with_notices(event, ports.site)
@@ -68,11 +72,13 @@ def accept_submission(
 def begin_again(event: ResumeRequested | RollbackRequested, ports: Ports) -> Run:
     """Let an ended run enter its next generation; once that is saved the request is accepted.
 
-    Raises Conflict for a run that cannot, and otherwise as ``accept``.
+    Raises Conflict for a run that cannot, Forbidden for one that uses what is not allowed any
+    more, and otherwise as ``accept``.
     """
     before = ports.runs.load(event.run_id)
     if before.is_terminal and event.generation in {None, before.generation}:
         check_on_its_own(before, ports)
+        check_still_allowed(before, ports)
         quotas.admit_again(before, ports)
     try:
         return engine.handle(event, ports)
@@ -88,8 +94,9 @@ def check_group(group: str, uses: Iterable[Use], ports: Ports) -> None:
 
     In this order: what another group may use is nobody's to learn by trying.
     """
-    check_member(ports.caller.principal, group)
-    check_allowed(group, uses, ports.site.groups, ports.site.worker_role_arn)
+    principal, site = ports.caller.principal, ports.site
+    check_member(principal, group)
+    check_allowed(group, uses, site, principal.groups)
 
 
 def check_queues(field: str, name: str, fallback: str | None, ports: Ports) -> None:

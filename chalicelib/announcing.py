@@ -23,7 +23,9 @@ log = logging.getLogger(__name__)
 def with_notices(event: RunRequested, site: Site) -> RunRequested:
     """Return the request with what its run is to announce. Raises InvalidRequest."""
     plan = event.plan
-    wanted = announcements(plan.request, site.notifications, is_child=plan.parent is not None)
+    wanted = announcements(
+        plan.request, site.notifications, group=event.group, is_child=plan.parent is not None
+    )
     if not wanted:
         return event
     plan = plan.model_copy(update={"notices": wanted})

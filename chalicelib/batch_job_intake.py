@@ -7,15 +7,15 @@ them.
 from __future__ import annotations
 
 from chalicelib.accepting import accept_submission, check_group, check_queues
-from chalicelib.core.allowances import used_by_batch_job
+from chalicelib.core.allowances import listed_roles
 from chalicelib.core.batch_job_requests import BatchJobRequest, parse_batch_job
-from chalicelib.core.demand.batch_args import forbidden_privilege
-from chalicelib.core.errors import Forbidden, InvalidRequest, NotFound, Refused
+from chalicelib.core.definition_rights import check_found_role, check_rights
+from chalicelib.core.errors import InvalidRequest, NotFound, Refused
 from chalicelib.core.kind_submissions import KindSubmission
 from chalicelib.core.plans.batch_jobs import own_definition, plan_batch_job
 from chalicelib.core.plans.plan import JobDefinition, Plan
 from chalicelib.core.run import Run
-from chalicelib.core.site import Site
+from chalicelib.core.uses import used_by_batch_job
 from chalicelib.ports import Ports
 
 
@@ -35,11 +35,15 @@ def _plan(submission: KindSubmission, uid: str, ports: Ports) -> Plan:
     assert isinstance(request, BatchJobRequest)  # noqa: S101 -- by its kind
     own = own_definition(request, uid, ports.site)
     arn, definition = (None, own) if own is not None else _found(request, ports)
-    _check_rights(definition, ports.site)
+    check_rights(definition, ports.site)
     uses = used_by_batch_job(
         request.job_queue, fallback, definition, ports.facilities.file_systems()
     )
-    check_group(submission.options.group, uses, ports)
+    group = submission.options.group
+    check_group(group, uses, ports)
+    if own is None:
+        members = ports.caller.principal.groups
+        check_found_role(definition, ports.site, listed_roles(group, ports.site, members))
     plan = plan_batch_job(submission, definition, arn, ports.site)
     check_queues("job_queue", request.job_queue, fallback, ports)
     if own is not None:
@@ -58,16 +62,3 @@ def _found(request: BatchJobRequest, ports: Ports) -> tuple[str, JobDefinition]:
             value=request.job_definition,
             mend="name an active definition of one container, or give an image of your own",
         ) from exc
-
-
-def _check_rights(definition: JobDefinition, site: Site) -> None:
-    if definition.privileged and not site.allow_privileged:
-        raise forbidden_privilege("privileged")
-    for name, arn in definition.secrets.items():
-        if not arn.startswith(site.allowed_secrets or ("\0",)):
-            raise Forbidden(
-                f"the site does not allow the secret of {name}",
-                field="job_definition",
-                value=arn,
-                mend="name a definition whose secrets are below one of the site's allowed_secrets",
-            )

@@ -156,7 +156,7 @@ def job_changed(
         uid=name.uid,
         serial=name.serial,
         is_fresh=is_fresh,
-        **seen.model_dump(exclude={"name", "run_id"}),
+        **seen.model_dump(exclude={"name", "run_id", "all_attempts_seconds"}),
     )
 
 

@@ -38,7 +38,21 @@ class Progress(Noun):
     """Whoever still means to start one, for he has an older state of the run, must not."""
     opened_at: AwareDatetime | None = None
     """When somebody last set out to start those in ``open`` that are not there."""
+    cause: str = "child"
+    """Of ``failed``, in the word of RunError.cause."""
+    kept: dict[str, tuple[int, ...]] = {}
+    """Key of an earlier attempt → indexes whose runs of then have succeeded: they stand for this
+    attempt's, which are never started."""
     version: int = Field(default=0, exclude=True)
+
+    def owners(self) -> dict[int, str]:
+        """Return index → key of the earlier attempt whose run stands for it."""
+        return {index: key for key, indexes in self.kept.items() for index in indexes}
+
+    def started(self) -> list[int]:
+        """Return the indexes of this attempt's own runs, as far as it has come."""
+        owners = self.owners()
+        return [index for index in range(self.next) if index not in owners]
 
 
 class Family(NamedTuple):
@@ -59,7 +73,7 @@ class Family(NamedTuple):
         return key_of(command.stage, command.generation, command.attempt)
 
     def child_id(self, index: int) -> str:
-        """Return the id of the run of that index."""
+        """Return the id that the run of that index has, or will have."""
         return child_id(self.run, self.key, index)
 
 
@@ -80,10 +94,10 @@ def child_id(run: Run, key: str, index: int) -> str:
     return f"{run.id[: RUN_ID_CHARACTERS - len(end)]}{end}"
 
 
-def child_of(family: Family, index: int) -> Run | None:
-    """Return the run of that index; None where it is not there."""
+def child_of(family: Family, index: int, key: str | None = None) -> Run | None:
+    """Return the run of that index; None where it is not there. ``key``: of another attempt."""
     try:
-        return family.ports.runs.load(family.child_id(index))
+        return family.ports.runs.load(child_id(family.run, key or family.key, index))
     except NotFound:
         return None
 
@@ -97,9 +111,14 @@ def is_past(family: Family, progress: Progress, seconds: float) -> bool:
 
 def load(family: Family, count: int) -> Progress:
     """Return how far they are; ``count`` of them, if nobody has begun."""
-    found = family.ports.documents.load(family.partition, family.key)
+    return load_of(family, family.key) or Progress(count=count)
+
+
+def load_of(family: Family, key: str) -> Progress | None:
+    """Return how far the runs of the attempt of that key are; None if nobody has begun it."""
+    found = family.ports.documents.load(family.partition, key)
     if found is None:
-        return Progress(count=count)
+        return None
     return Progress.model_validate({**found.content, "version": found.version})
 
 

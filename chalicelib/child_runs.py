@@ -21,9 +21,16 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from chalicelib import descendants
 from chalicelib.child_progress import Family, Progress, child_of, is_past, load, save
 from chalicelib.core.commands import TendRuns
-from chalicelib.core.errors import Conflict, FalseworkError, InvalidRequest, Unavailable
+from chalicelib.core.errors import (
+    Conflict,
+    FalseworkError,
+    Forbidden,
+    InvalidRequest,
+    Unavailable,
+)
 from chalicelib.core.events import CancelRequested, ChildrenEnded
 from chalicelib.core.limits import STATES_PAYLOAD_BYTES
 from chalicelib.core.plans.run_actions import MOST_CHILDREN, RunsAction
@@ -32,6 +39,7 @@ from chalicelib.core.run import Run, RunState
 from chalicelib.core.run_values import Item, items_of, request_of
 from chalicelib.core.states.failures import TASK_FAILED, StatesFailure, output_of, told_of_child
 from chalicelib.document_ports import StaleDocument
+from chalicelib.kept_runs import with_kept
 from chalicelib.ports import Ports
 
 Seen = Mapping[int, Run | None]
@@ -59,7 +67,7 @@ def tend(command: TendRuns, run: Run, ports: Ports) -> list[ChildrenEnded]:
 def _tend(family: Family, items: list[JsonValue] | None) -> list[ChildrenEnded]:
     before = load(family, 1 if items is None else len(items))
     seen = {index: child_of(family, index) for index in before.open}
-    progress = _looked_at(before, seen)
+    progress = _looked_at(before if before.version else with_kept(family, before), seen)
     if _is_given_up(family, progress):
         progress = _cancel(family, progress, seen)
     elif not progress.is_closed:
@@ -92,16 +100,16 @@ def _start_more(
     family: Family, progress: Progress, items: list[JsonValue] | None, seen: Seen
 ) -> Progress:
     """Whoever saves that they are to be started may start them, for half of the grace."""
-    room = family.action.at_once - len(progress.open)
-    fresh = tuple(range(progress.next, min(progress.count, progress.next + room)))
+    fresh, upto = _next(progress, family.action.at_once - len(progress.open))
     missing = tuple(index for index in progress.open if seen[index] is None)
     if not fresh and not missing:
-        return progress
-    update = {
-        "open": (*progress.open, *fresh),
-        "next": progress.next + len(fresh),
-        "opened_at": family.ports.clock(),
-    }
+        return progress.model_copy(update={"next": upto})
+    try:
+        descendants.admit(family, fresh)
+    except Forbidden as exc:
+        return _failed(progress, str(exc)).model_copy(update={"cause": "pipeline"})
+    now = family.ports.clock()
+    update = {"open": (*progress.open, *fresh), "next": upto, "opened_at": now}
     progress = save(family, progress.model_copy(update=update))
     trouble: Unavailable | None = None
     for index in (*missing, *fresh):
@@ -111,14 +119,36 @@ def _start_more(
         except Unavailable as exc:
             trouble = exc  # the others need not wait for it
         except FalseworkError as exc:
-            what = "" if item is None else f"item {index}: "
             left = tuple(each for each in progress.open if each != index)
-            why = f"{what}the run could not be started: {exc}"
-            failed = StatesFailure(Error=TASK_FAILED, Cause=why)
-            return progress.model_copy(update={"open": left, "failed": failed})
+            why = f"{_words(item)}the run could not be started: {exc}"
+            return _failed(progress, why).model_copy(update={"open": left})
+        except Exception as exc:  # it passes, and whoever reads of it learns which item it was
+            exc.add_note(f"{_words(item)}starting the run")
+            raise
     if trouble is not None:
         raise trouble
     return progress
+
+
+def _next(progress: Progress, room: int) -> tuple[tuple[int, ...], int]:
+    """Return the indexes that come next, of which none is kept, and the one after them."""
+    owners = progress.owners()
+    fresh: list[int] = []
+    upto = progress.next
+    while upto < progress.count and len(fresh) < room:
+        if upto not in owners:
+            fresh.append(upto)
+        upto += 1
+    return tuple(fresh), upto
+
+
+def _failed(progress: Progress, why: str) -> Progress:
+    failed = StatesFailure(Error=TASK_FAILED, Cause=why)
+    return progress.model_copy(update={"failed": failed})
+
+
+def _words(item: Item | None) -> str:
+    return "" if item is None else f"item {item.place}: "
 
 
 def _start(family: Family, progress: Progress, index: int, item: Item | None) -> None:
@@ -135,7 +165,8 @@ def _start(family: Family, progress: Progress, index: int, item: Item | None) ->
         "run_id": family.child_id(index),
         "options": {**options, "group": run.group},
     }
-    family.ports.start(action.kind, told, family.ports._replace(parent=run.id))
+    ports = family.ports._replace(parent=run.id, root=descendants.root_of(run))
+    ports.start(action.kind, told, ports)
 
 
 def _cancel(family: Family, progress: Progress, seen: Seen) -> Progress:
@@ -165,7 +196,7 @@ def _outcome(family: Family, progress: Progress, items: list[JsonValue] | None) 
     if family.command.is_over:
         return _ended(family)
     if progress.failed is not None and not family.action.may_fail:
-        return _ended(family, error=progress.failed.Cause)
+        return _ended(family, error=progress.failed.Cause, cause=progress.cause)
     if progress.failed is not None:
         cause = progress.failed.Cause
         log.warning("run %s, stage %s: %s", family.run.id, family.command.stage, cause)
@@ -185,9 +216,9 @@ def _outcome(family: Family, progress: Progress, items: list[JsonValue] | None) 
 def _results(family: Family, progress: Progress) -> list[JsonValue] | None:
     """None where they are more than a stage keeps: a thousand large ones are not read then."""
     results: list[JsonValue] = []
-    size = 0
+    size, owners = 0, progress.owners()
     for index in range(progress.count):
-        child = child_of(family, index)
+        child = child_of(family, index, owners.get(index))
         results.append(None if child is None else output_of(child))
         size += len(json.dumps(results[-1]).encode())
         if size > STATES_PAYLOAD_BYTES:

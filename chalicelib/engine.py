@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
+from chalicelib import faults
 from chalicelib.audits import note_event
 from chalicelib.core.commands import Command, WatchJob
 from chalicelib.core.errors import FalseworkError, NotFound, StaleRun, Unavailable
@@ -23,8 +24,10 @@ from chalicelib.core.lifecycle import Decision, decide
 from chalicelib.core.limits import BATCH_DESCRIBE_IDS
 from chalicelib.core.measures import Measure, Metric, changes, looked_at
 from chalicelib.core.run import Run
-from chalicelib.perform import perform, watch
+from chalicelib.log_ids import about
+from chalicelib.perform import Turns, perform, watch
 from chalicelib.ports import Ports
+from chalicelib.tracing import Note
 
 MAX_SAVES: Final = 10
 """A fan-out's jobs are reported within the same second, and each save may lose to the others."""
@@ -43,8 +46,10 @@ def handle(event: Event, ports: Ports) -> Run:
     Handling an event again is harmless. Raises Conflict and NotFound for events that do not fit,
     StaleRun after ``MAX_SAVES`` lost saves, Unavailable when something stays owed.
     """
-    decision = _settle(event, ports)
-    return _perform_all(decision.run, decision.commands, ports)
+    with _in_hand(event, ports) as note:
+        decision = _settle(event, ports)
+        note("kind", decision.run.kind)
+        return _perform_all(decision.run, decision.commands, ports)
 
 
 def sweep(ports: Ports, *, limit: int = 100, everything: bool = False) -> int:
@@ -67,7 +72,7 @@ def sweep(ports: Ports, *, limit: int = 100, everything: bool = False) -> int:
         some = watched[start : start + BATCH_DESCRIBE_IDS]
         with _left_owed(f"{some[0][0]} and {len(some) - 1} more", ports):
             for event in watch(some, ports):
-                with _left_owed(event.run_id, ports):
+                with about(run_id=event.run_id), _left_owed(event.run_id, ports):
                     handle(event, ports)
     ports.measure([Measure(Metric.SWEPT_RUNS, tried)])
     return tried
@@ -89,9 +94,11 @@ def _due(horizon: datetime, limit: int, ports: Ports) -> Iterator[str]:
 
 def _look(run_id: str, watched: list[tuple[str, WatchJob]], ports: Ports) -> bool:
     """Perform what the run is owed, but leave jobs to be watched; False where it is not there."""
-    with _left_owed(run_id, ports):
+    event = TimerFired(run_id=run_id, at=ports.clock())
+    with _in_hand(event, ports) as note, _left_owed(run_id, ports):
         try:
-            decision = _settle(TimerFired(run_id=run_id, at=ports.clock()), ports)
+            decision = _settle(event, ports)
+            note("kind", decision.run.kind)
         except NotFound:
             ports.measure([Measure(Metric.SWEEP_TROUBLES)])
             log.warning("run %s is due and cannot be loaded", run_id, exc_info=True)
@@ -100,6 +107,13 @@ def _look(run_id: str, watched: list[tuple[str, WatchJob]], ports: Ports) -> boo
         others = [c for c in decision.commands if not isinstance(c, WatchJob)]
         _perform_all(decision.run, others, ports)
     return True
+
+
+@contextmanager
+def _in_hand(event: Event, ports: Ports) -> Iterator[Note]:
+    """Let all that is logged and traced meanwhile tell which run it is about."""
+    with about(run_id=event.run_id), ports.trace(type(event).__name__, event.run_id) as note:
+        yield note
 
 
 @contextmanager
@@ -143,14 +157,40 @@ def _load(event: Event, ports: Ports) -> Run | None:
         raise
 
 
+def _came_of(command: Command, run: Run, turns: Turns, ports: Ports) -> Iterator[Event]:
+    """Yield what comes of performing the command; of what nobody foresaw, that it came.
+
+    A stage's own is counted in the run, for it may never pass; till then, and all others, stay
+    owed as what is Unavailable does.
+    """
+    try:
+        if not turns.has_one_for(command, run):
+            return
+        yield from perform(command, run, ports)
+    except faults.PASSING:
+        raise
+    except faults.OF_THE_HOST as exc:
+        raise Unavailable(f"run {run.id}: {faults.told(exc)}") from exc
+    except Exception as exc:
+        log.exception("run %s, %s: nobody foresaw this", run.id, type(command).__name__)
+        tried = faults.tried(command, run, ports.clock(), exc)
+        if tried is not None:
+            yield tried
+        raise Unavailable(f"run {run.id}: {faults.told(exc)}") from exc
+    went_well = faults.tried(command, run, ports.clock())
+    if went_well is not None:
+        yield went_well
+
+
 def _perform_all(run: Run, commands: Iterable[Command], ports: Ports) -> Run:
     """Perform in order, follow-up events included; one that is unavailable stops no other."""
     waiting = deque((run, command) for command in commands)
     trouble: Unavailable | None = None
+    turns = Turns(ports)
     while waiting:
         saved, command = waiting.popleft()
         try:
-            for event in perform(command, saved, ports):
+            for event in _came_of(command, saved, turns, ports):
                 decision = _settle(event, ports)
                 run = decision.run
                 waiting.extend((run, order) for order in decision.commands)

@@ -11,12 +11,12 @@ import json
 import logging
 
 from chalicelib.accepting import accept_submission, check_group, check_queues
-from chalicelib.core.allowances import used_by_file_job
 from chalicelib.core.data_sync.path_requests import OutdatedDataPathScannerRequest
 from chalicelib.core.errors import Conflict, InvalidRequest
 from chalicelib.core.file_requests import CLEAN_UP, parse_file_request
 from chalicelib.core.plans.file_jobs import plan_file_job
 from chalicelib.core.run import Run
+from chalicelib.core.uses import used_by_file_job
 from chalicelib.ports import Ports
 
 log = logging.getLogger(__name__)

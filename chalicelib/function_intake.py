@@ -6,12 +6,12 @@ A request that names no run gets a run of its own, as with jobs over files.
 from __future__ import annotations
 
 from chalicelib.accepting import accept_submission, check_group, check_queues
-from chalicelib.core.allowances import used_by_invocation
 from chalicelib.core.function_requests import LAMBDA_FUNCTION, parse_function_request
 from chalicelib.core.kind_submissions import KindSubmission
 from chalicelib.core.plans.functions import invocation, plan_call, plan_job
 from chalicelib.core.plans.plan import Plan
 from chalicelib.core.run import Run
+from chalicelib.core.uses import used_by_invocation
 from chalicelib.ports import Ports
 
 

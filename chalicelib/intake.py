@@ -14,13 +14,11 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from chalicelib.accepting import accept, check_group, check_queues
-from chalicelib.core.allowances import (
-    check_any_allows,
-    used_by_definition,
-    used_by_demand,
-)
+from chalicelib.core.allowances import check_any_allows
 from chalicelib.core.data_sync.requests import DataSyncRequest
+from chalicelib.core.definition_rights import check_host_volumes
 from chalicelib.core.demand import batch_args, scaffolding
+from chalicelib.core.demand.environment_file import is_mounted_here
 from chalicelib.core.demand.scaffolding import Scaffolding
 from chalicelib.core.documents import parse_document
 from chalicelib.core.errors import InvalidRequest, Refused
@@ -32,6 +30,7 @@ from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.run import Run
 from chalicelib.core.submission import Submission, parse_submission
 from chalicelib.core.submission_checks import check_submission
+from chalicelib.core.uses import used_by_definition, used_by_demand
 from chalicelib.ports import Ports
 
 SHOWN_OBJECTS: Final = 1000
@@ -74,9 +73,9 @@ def define_job(document: object, ports: Ports) -> dict[str, Any]:
     request = parse_document(batch_args.CreateDefinitionAndPrepareArgsRequest, document)
     if request.privileged and not ports.site.allow_privileged:
         raise batch_args.forbidden_privilege("privileged")
+    check_host_volumes(request.volumes, ports.site)
     uses = tuple(used_by_definition(request, ports.facilities.file_systems()))
-    members, site = ports.caller.principal.groups, ports.site
-    check_any_allows(members, uses, site.groups, site.worker_role_arn)
+    check_any_allows(ports.caller.principal.groups, uses, ports.site)
     definition = JobDefinition(
         name=request.job_definition_name,
         image=ports.facilities.resolve_image(request.image),
@@ -158,9 +157,15 @@ def _requested(submission: Submission, prepared: Scaffolding, ports: Ports) -> R
             prepared,
             ports.site,
             uid,
-            has_file_systems=ports.site.writes_file_systems,
+            has_file_systems=ports.site.writes_file_systems and _is_at_hand(prepared, ports),
         ),
     )
+
+
+def _is_at_hand(prepared: Scaffolding, ports: Ports) -> bool:
+    """Whether calls see where the run works. Who tells of no mounts sees everything: at home."""
+    root, mounts = prepared.working_directory_efs, ports.mounts
+    return not mounts or is_mounted_here(root, mounts, ports.facilities.file_systems())
 
 
 def _check_queues(submission: Submission, queue: str, ports: Ports) -> None:

@@ -49,6 +49,17 @@ class JobSeen(Noun):
     log_stream: str | None = None
     started_at: AwareDatetime | None = None
     stopped_at: AwareDatetime | None = None
+    all_attempts_seconds: float | None = None
+    """How long its attempts ran together, where the backend itself has made more than one."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it ran, as far as its times tell."""
+        if self.all_attempts_seconds is not None:
+            return self.all_attempts_seconds
+        if self.started_at is None or self.stopped_at is None:
+            return 0.0
+        return max(0.0, (self.stopped_at - self.started_at).total_seconds())
 
 
 class JobRunner(Protocol):
@@ -70,7 +81,10 @@ class JobRunner(Protocol):
         ...
 
     def describe(self, job_ids: Sequence[str]) -> tuple[JobSeen, ...]:
-        """Return the jobs that are still known, in any order; at most 100 ids."""
+        """Return the jobs that are still known, in any order; at most 100 ids.
+
+        ``<id>:<index>`` is a child of an array; nothing else ever shows one.
+        """
         ...
 
     def stop(self, job_id: str, reason: str) -> None:

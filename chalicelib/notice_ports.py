@@ -6,10 +6,27 @@ waits for a mail server.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
-from chalicelib.core.errors import Misconfigured
+from chalicelib.core.errors import Misconfigured, Unavailable
 from chalicelib.core.notice import Notice
+
+LONGEST_REST_SECONDS: Final = 6 * 3600
+"""However long a receiver asks to be left alone; SQS hides a message for 12 hours at most."""
+
+
+class NotYet(Unavailable):
+    """The receiver has said for how long it is not to be asked again."""
+
+    def __init__(self, message: str, *, after_seconds: float) -> None:
+        super().__init__(message)
+        self.after_seconds = after_seconds
+
+
+def pause_after(error: Exception, seconds: float) -> float:
+    """Return how long to wait after the error: ``seconds``, or what the receiver asked for."""
+    asked = error.after_seconds if isinstance(error, NotYet) else 0.0
+    return max(seconds, min(asked, LONGEST_REST_SECONDS))
 
 
 class Announcer(Protocol):

@@ -49,6 +49,11 @@ class OwnedRuns:
             raise _no_such(run_id)
         return run
 
+    def load_many(self, run_ids: Collection[str]) -> tuple[Run, ...]:
+        """Return those of the principal's runs that are there."""
+        found = self._runs.load_many(run_ids)
+        return tuple(run for run in found if self._principal.sees(run.group))
+
     def save(self, run: Run) -> Run:
         """Save a run of a group of the principal's. Raises Forbidden for another's."""
         check_member(self._principal, run.group)

@@ -9,9 +9,9 @@ import logging
 import random
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
-from chalicelib import announcing, calls, child_runs
+from chalicelib import announcing, calls, child_runs, child_times
 from chalicelib.core.commands import (
     Announce,
     Command,
@@ -22,6 +22,7 @@ from chalicelib.core.commands import (
     StopJob,
     SubmitJob,
     TendRuns,
+    TimeChildren,
     WakeAt,
     WakeParent,
     WatchJob,
@@ -50,8 +51,44 @@ from chalicelib.ports import Ports
 log = logging.getLogger(__name__)
 
 
-def perform(command: Command, run: Run, ports: Ports) -> Iterable[Event]:  # noqa: C901, PLR0911
-    """Perform the command for the saved run; return what came of it. Raises Unavailable."""
+PACED: Final = (StartJob, StopJob)
+"""What has to take a turn first: all that is asked of Batch counts, and a cancelled crowd must not
+use up what the account may ask in a second."""
+
+
+class Turns:
+    """The turns that the orders of one look at a run take.
+
+    The first one that gets none sends for a wake-up, which is for all that need one: they stay
+    owed till then, and ask no more.
+    """
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._are_left = True
+
+    def has_one_for(self, command: Command, run: Run) -> bool:
+        """Take a turn where the command needs one. Raises Unavailable."""
+        if isinstance(command, PACED):
+            self._are_left = self._are_left and _takes_turn(run, self._ports)
+            return self._are_left
+        return True
+
+
+def _takes_turn(run: Run, ports: Ports) -> bool:
+    now = ports.clock()
+    if ports.pace.admit(now):
+        return True
+    ports.measure([Measure(Metric.PACED)])
+    ports.timers.wake(run.id, now + timedelta(seconds=random.uniform(1, 5)))  # noqa: S311
+    return False
+
+
+def perform(command: Command, run: Run, ports: Ports) -> Iterable[Event]:  # noqa: C901, PLR0911, PLR0912
+    """Perform the command for the saved run; return what came of it. Raises Unavailable.
+
+    What is ``PACED`` needs a turn first, which the caller takes (``Turns``).
+    """
     match command:
         case MakeCall():
             return _make_call(command, run, ports)
@@ -63,12 +100,14 @@ def perform(command: Command, run: Run, ports: Ports) -> Iterable[Event]:  # noq
             return _find(command, run, ports)
         case WatchJob():
             return watch([(run.id, command)], ports)
-        case StopJob():
-            _stop(command, run, ports)
+        case StopJob(job_id=job_id, reason=reason):
+            ports.jobs.stop(job_id, reason)
             return []
         case ReadOutcome(stage=stage):
             job = run.job(stage)
             return [calls.read_outcome(run, job, ports, ports.clock())] if job else []
+        case TimeChildren():
+            return child_times.look(command, run, ports)
         case TendRuns():
             return child_runs.tend(command, run, ports)
         case WakeParent(run_id=parent, at=at):
@@ -101,29 +140,11 @@ def _make_call(command: MakeCall, run: Run, ports: Ports) -> list[Event]:
 
 
 def _start(command: StartJob, run: Run, ports: Ports) -> list[Event]:
-    """Before the intent comes the pace: refused, the start stays owed, and a timer reminds us."""
-    if not _is_admitted(run, ports):
-        return []
     return [
         SubmissionStarted(
             run_id=run.id, at=ports.clock(), stage=command.stage, serial=command.serial
         )
     ]
-
-
-def _stop(command: StopJob, run: Run, ports: Ports) -> None:
-    """A cancelled crowd must not use up what the account may ask of Batch in a second."""
-    if _is_admitted(run, ports):
-        ports.jobs.stop(command.job_id, command.reason)
-
-
-def _is_admitted(run: Run, ports: Ports) -> bool:
-    now = ports.clock()
-    if ports.pace.admit(now):
-        return True
-    ports.measure([Measure(Metric.PACED)])
-    ports.timers.wake(run.id, now + timedelta(seconds=random.uniform(1, 5)))  # noqa: S311
-    return False
 
 
 def _submit(command: SubmitJob, run: Run, ports: Ports) -> list[Event]:

@@ -25,6 +25,7 @@ from chalicelib.function_ports import Functions, JobDefinitions, NoFunctions, No
 from chalicelib.job_ports import JobRunner
 from chalicelib.measuring import Measures, measures_nothing
 from chalicelib.notice_ports import Announcer, NoAnnouncer
+from chalicelib.tracing import Trace, traces_nothing
 from chalicelib.work_calls import NoWorkCalls, WorkCalls
 
 
@@ -40,6 +41,13 @@ class RunStore(Protocol):
 
     def load(self, run_id: str) -> Run:
         """Return the run with its plan, read consistently. Raises NotFound."""
+        ...
+
+    def load_many(self, run_ids: Collection[str]) -> tuple[Run, ...]:
+        """Return those of the runs that are there, each once, in any order, with few calls.
+
+        For who only looks: one that is being deleted is left out, as one that is gone.
+        """
         ...
 
     def save(self, run: Run) -> Run:
@@ -243,6 +251,10 @@ class Ports(NamedTuple):
     """Hands an event to another run, as the engine does."""
     parent: str | None = None
     """The run on whose behalf others are started."""
+    root: str | None = None
+    """The uid of the run that all of them go back to."""
     measure: Measures = measures_nothing
     """Where it is counted what happens to runs (``core/measures.py``)."""
+    trace: Trace = traces_nothing
+    """Where it is kept how long that took."""
     announcer: Announcer = NoAnnouncer()

@@ -12,19 +12,22 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 SECONDS: Final = 5.0
-"""From the first byte that goes out to the status that comes back."""
+"""From the first try to connect to the status that comes back."""
 _PORTS: Final = {"https": 443, "http": 80}
 _WITHIN_IPV6: Final = tuple(
-    ipaddress.ip_network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16")
+    ipaddress.ip_network(each)
+    for each in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "fec0::/10")
 )
-"""Prefixes that hold an IPv4 address, perhaps a private one (RFC 6052, RFC 8215, RFC 3056)."""
+"""Prefixes that hold an IPv4 address, perhaps a private one (RFC 4291, 6052, 8215, 4380, 3056);
+the last one was private itself (RFC 3879), and ``is_global`` does not know it."""
 
 Secrets = Callable[[str], str]
 """The text of a secret, by its reference. Raises one of our errors."""
@@ -34,6 +37,14 @@ class NotAllowed(ValueError):
     """The address leads to where we do not go."""
 
 
+class Answer(NamedTuple):
+    """What came back; the body is left where it is."""
+
+    status: int
+    retry_after: str | None = None
+    """The header, as it came."""
+
+
 def post(
     address: str,
     body: bytes,
@@ -41,8 +52,8 @@ def post(
     *,
     may_be_private: bool = False,
     seconds: float = SECONDS,
-) -> int:
-    """Post the body and return the status. Raises OSError, and ValueError for a bad address."""
+) -> Answer:
+    """Post the body. Raises OSError, and ValueError for a bad address."""
     parts = urlsplit(address)
     host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme)
     if host is None or port is None:
@@ -53,7 +64,8 @@ def post(
     try:
         with _bounded(connection, seconds):
             connection.request("POST", path, body, dict(headers))
-            return connection.getresponse().status
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.headers.get("Retry-After"))
     except HTTPException as exc:
         raise ConnectionError(type(exc).__name__) from None
     finally:
@@ -81,24 +93,31 @@ def _reachable(host: str, port: int, *, may_be_private: bool) -> list[str]:
 
 
 class _Pinned(HTTPConnection):
-    """A connection to addresses that were looked up before."""
+    """A connection to addresses that were looked up before, and that has to end in time."""
 
     addresses: tuple[str, ...] = ()
+    ends_at = 0.0
+    """On the monotonic clock."""
 
     def connect(self) -> None:
         """Take the first that answers."""
-        self.sock = _first_that_answers(self.addresses, self.port, self.timeout)
+        self.sock = self._own()
+        _left(self.ends_at)  # whoever bounds it may have looked before the socket was there
+
+    def _own(self) -> socket.socket:
+        return _first_that_answers(self.addresses, self.port, self.ends_at)
 
 
-class _PinnedTls(HTTPSConnection):
+class _PinnedTls(_Pinned, HTTPSConnection):
     """The same with TLS; the certificate has to be that of the host's name."""
 
-    addresses: tuple[str, ...] = ()
-
     def connect(self) -> None:
-        """Take the first that answers."""
-        plain = _first_that_answers(self.addresses, self.port, self.timeout)
-        self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+        """Take the first that answers, and shake hands where whoever bounds it can end that."""
+        self.sock = ssl.create_default_context().wrap_socket(
+            self._own(), server_hostname=self.host, do_handshake_on_connect=False
+        )
+        self.sock.settimeout(_left(self.ends_at))
+        self.sock.do_handshake()
 
 
 def _connection(
@@ -107,19 +126,26 @@ def _connection(
     kind = _PinnedTls if scheme == "https" else _Pinned
     connection = kind(host, port, timeout=seconds)
     connection.addresses = tuple(addresses)
+    connection.ends_at = time.monotonic() + seconds
     return connection
 
 
-def _first_that_answers(
-    addresses: tuple[str, ...], port: int, seconds: float | None
-) -> socket.socket:
+def _first_that_answers(addresses: tuple[str, ...], port: int, ends_at: float) -> socket.socket:
     trouble: OSError = ConnectionError("no address")
     for address in addresses:
         try:
-            return socket.create_connection((address, port), seconds)
+            return socket.create_connection((address, port), _left(ends_at))
         except OSError as exc:
             trouble = exc
     raise trouble
+
+
+def _left(ends_at: float) -> float:
+    """Return the seconds that are left. Raises TimeoutError."""
+    left = ends_at - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("it took too long to connect")
+    return left
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from chalicelib.core.errors import Misconfigured
+from chalicelib.core.limits import HTTP_CONNECTIONS
 from chalicelib.core.noun import Noun
 from chalicelib.core.site import FileSystems, Mount, Site
 from chalicelib.worker_settings import DataSyncSettings, LambdaEnvelope, WorkerSettings
@@ -35,6 +36,8 @@ class Settings(Noun):
     url: str = ""
     """Address of a deployment that the command line talks to; empty: the embedded home."""
     token: str = Field(default="", repr=False)
+    http_connections: int = Field(default=HTTP_CONNECTIONS, ge=1, le=10_000)
+    """How many connections ``serve`` answers at once, each with a thread; the others get 503."""
     table: str = ""
     """Name of the DynamoDB table; set: the AWS home."""
     wake_queue_url: str = ""
@@ -53,6 +56,8 @@ class Settings(Noun):
     job_log_group: str = "/aws/batch/job"
     job_execution_role_arn: str = ""
     """The role with which ECS fetches a job's secrets; empty: jobs can have none."""
+    tracer: bool = False
+    """Whether X-Ray is told of each event that a run is told, with the run's id."""
     in_lambda: bool = False
     site: Site = Site()
     file_systems: FileSystems | None = None
@@ -91,6 +96,7 @@ _FROM_ENVIRONMENT = (
     "runner",
     "url",
     "token",
+    "http_connections",
     "table",
     "wake_queue_url",
     "submissions_queue_url",
@@ -100,6 +106,7 @@ _FROM_ENVIRONMENT = (
     "reports_batch_item_failures",
     "job_log_group",
     "job_execution_role_arn",
+    "tracer",
 )
 
 _FOR_WORKERS = ("FALSEWORK_DATA_ROOTS", "DATA_SYNC_LOCK_ROOT")

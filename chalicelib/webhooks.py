@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from chalicelib.core.errors import Misconfigured, Refused, Unavailable
-from chalicelib.core.notice import Notice, webhook_headers
+from chalicelib.core.notice import Notice, seconds_until, webhook_headers
 from chalicelib.core.notifications import Webhook
-from chalicelib.posting import NotAllowed, Secrets, post
+from chalicelib.notice_ports import NotYet
+from chalicelib.posting import Answer, NotAllowed, Secrets, post
 
 NOT_NOW: Final = frozenset({408, 409, 425, 429})
 """Answers below 500 that tell of a moment, not of the notice."""
@@ -26,8 +27,8 @@ class Post(Protocol):
 
     def __call__(
         self, address: str, body: bytes, headers: Mapping[str, str], *, may_be_private: bool
-    ) -> int:
-        """Return the status. Raises OSError and ValueError."""
+    ) -> Answer:
+        """Return what came back. Raises OSError and ValueError."""
         ...
 
 
@@ -57,14 +58,21 @@ class Webhooks:
             secret = self._secrets(webhook.secret)
         except Misconfigured as exc:
             raise Refused(f"{name}: {exc}") from exc
+        if not secret:  # anybody could sign with that
+            raise Refused(f"{name}: its secret is empty; put a text into it")
         headers = webhook_headers(notice, body, secret, self._clock())
         try:
-            status = self._post(webhook.url, body, headers, may_be_private=webhook.is_private)
+            answer = self._post(webhook.url, body, headers, may_be_private=webhook.is_private)
         except NotAllowed as exc:
             raise Refused(f"{name}: {exc}") from None
         except (OSError, ValueError) as exc:
             raise Unavailable(f"{name} cannot be reached: {type(exc).__name__}") from None
+        self._judge(name, answer)
+
+    def _judge(self, name: str, answer: Answer) -> None:
+        status = answer.status
         if status in NOT_NOW or status >= _TROUBLE:
-            raise Unavailable(f"{name} answered {status}")
+            asked = seconds_until(answer.retry_after, self._clock())
+            raise NotYet(f"{name} answered {status}", after_seconds=asked)
         if status not in _OK:
             raise Refused(f"{name} answered {status}")

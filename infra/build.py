@@ -27,7 +27,7 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 from typing import Any, Final
 
-from infra import policies
+from infra import mounts, policies, site_files
 from infra.lambda_python import CHECKOUT, VERSIONS
 from infra.outputs import Place
 
@@ -39,6 +39,8 @@ PLATFORMS: Final = {
     "arm64": ("manylinux_2_34_aarch64", "manylinux_2_28_aarch64", "manylinux2014_aarch64"),
 }
 """What the images of Python 3.12 and later run: Amazon Linux 2023, glibc 2.34."""
+TRACING: Final = CHECKOUT / "infra" / "tracing.txt"
+"""What X-Ray's SDK needs beside what Lambda has: only a stage that traces carries it."""
 _EPOCH: Final = 1_000_000_000
 """When every file of a build was last changed; a zip's times begin in 1980."""
 
@@ -57,6 +59,10 @@ def build(
     target.mkdir(parents=True)
     _configure(stage, source / ".chalice", target / ".chalice", place)
     _vendor(source / "requirements.txt", target / "vendor", _architecture(source))
+    if _is_traced(target / ".chalice", stage):
+        _vendor(TRACING, target / "vendor", _architecture(source), "--no-deps")
+    if problem := site_files.pack(source, target, stage):
+        raise BuildFailed(problem)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(source / "chalicelib", target / "chalicelib", ignore=ignored)
     for name in NOT_IN_LAMBDA:
@@ -82,12 +88,19 @@ def _architecture(source: Path) -> str:
     return str(told.get("lambda_architecture", "x86_64"))
 
 
-def _vendor(requirements: Path, folder: Path, architecture: str) -> None:
+def _is_traced(configured: Path, stage: str) -> bool:
+    told = json.loads((configured / "config.json").read_text(encoding="utf-8"))
+    own = told["stages"][stage].get("environment_variables", {})
+    variables = {**told.get("environment_variables", {}), **own}
+    return str(variables.get("FALSEWORK_TRACER", "false")).lower() in {"1", "true", "yes", "on"}
+
+
+def _vendor(requirements: Path, folder: Path, architecture: str, *how: str) -> None:
     """Install wheels that Lambda can import, and nothing that had to be compiled here."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     told = ["--target", str(folder), "--only-binary=:all:", "--no-compile", "--no-cache-dir"]
     fitting = [f"--platform={each}" for each in PLATFORMS[architecture]]
-    command = [*pip, *told, *fitting, "--requirement", str(requirements)]
+    command = [*pip, *told, *fitting, *how, "--requirement", str(requirements)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BuildFailed(f"{requirements} has no wheels for Lambda:\n{done.stderr.strip()}")
@@ -103,12 +116,17 @@ def _configure(stage: str, source: Path, target: Path, place: Place | None) -> N
     own: dict[str, Any] = told["stages"][stage]
     if place:
         own["environment_variables"] |= place.variables
+        for name in mounts.MOUNTING:
+            own["lambda_functions"][name] |= mounts.configuration(place.outputs)
     told["stages"] = {stage: own}
     target.mkdir(exist_ok=True)
     (target / "config.json").write_text(json.dumps(told, indent=2) + "\n")
-    for path in sorted(source.glob(f"policy-{stage}-*.json")):
+    for name in own["lambda_functions"]:
+        path = source / policies.path(name, stage).name
         policy = json.loads(path.read_text(encoding="utf-8"))
-        (target / path.name).write_text(policies.text(place.pin(policy) if place else policy))
+        (target / path.name).write_text(
+            policies.text(place.pin(policy, name) if place else policy)
+        )
 
 
 def _compile(target: Path) -> None:

@@ -2,7 +2,7 @@
 
 ::
 
-    foundation.yaml ─▶ stack falsework-dev-foundation ─▶ outputs
+    foundation.yaml ─▶ stack falsework-dev-foundation ─▶ outputs   (``foundation``)
     outputs ─▶ build/dev/ ─▶ chalice package, merge.yaml ─▶ the artifacts bucket
             ─▶ stack falsework-dev ─▶ the API's address
 
@@ -14,19 +14,19 @@ twice. What only ``merge.yaml`` can say is then missing but for what ``tuning`` 
 from __future__ import annotations
 
 import argparse
-import hashlib
+import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import records, stacks, templates, tuning
+from infra import foundation, leaving, mounts, packages, policies, records, stacks, tuning
+from infra.account import Aws
 from infra.build import BuildFailed, build
 from infra.outputs import Place
 from infra.stacks import StackFailed
@@ -34,48 +34,31 @@ from infra.stacks import StackFailed
 _CHALICE: Final = "import sys; from chalice.cli import main; sys.exit(main())"
 """Its ``main`` returns the exit code, and ends with 0 if nobody heeds it."""
 MERGE: Final = Path(__file__).with_name("merge.yaml")
+_MAKING_LOGS: Final = "MakeOwnLog"
 _STAGE: Final = re.compile(r"(dev|test|prod)(-[a-z0-9]{1,8})?")
-
-
-class Aws(NamedTuple):
-    """The clients that deploying needs."""
-
-    cloudformation: Any
-    s3: Any
-    lambdas: Any
-    ecr: Any
-
-    @classmethod
-    def of_environment(cls) -> Aws:
-        """Return clients for the account and region that the environment names."""
-        session = boto3.session.Session()
-        services = ("cloudformation", "s3", "lambda", "ecr")
-        return cls(*(session.client(each) for each in services))
-
-
-def deploy_foundation(aws: Aws, stage: str, parameters: Mapping[str, str]) -> Place:
-    """Make or change what must outlive the application. Raises StackFailed."""
-    told = {"EnvBase": stage, **parameters}
-    name = f"falsework-{stage}-foundation"
-    body = {"TemplateBody": templates.body()}
-    return Place(stage, stacks.apply(aws.cloudformation, name, body, told))
 
 
 def deploy_app(aws: Aws, place: Place, project: Path) -> str:
     """Package the project with CloudFormation and deploy it; return the API's address."""
+    _leave_logs_to_the_stack(project)
     chalice(project, "package", "--stage", place.stage, "--merge-template", str(MERGE), "out")
     bucket = place.outputs["ArtifactBucket"]
-    package = _put(aws.s3, bucket, project / "out" / "deployment.zip")
+    package = packages.put(
+        aws.s3, bucket, (project / "out" / "deployment.zip").read_bytes(), ".zip"
+    )
     template = project / "out" / "sam.yaml"
-    template.write_text(template.read_text().replace("./deployment.zip", f"s3://{package}"))
-    url = place.object_url(*_put(aws.s3, bucket, template).split("/", 1))
-    told = stacks.apply(aws.cloudformation, place.name, {"TemplateURL": url}, {"Name": place.name})
-    return told["EndpointURL"]
+    text = template.read_text().replace("./deployment.zip", f"s3://{bucket}/{package}")
+    template.write_text(text)
+    key = packages.put(aws.s3, bucket, text.encode(), ".yaml")
+    url = {"TemplateURL": place.object_url(bucket, key)}
+    told = {"Name": place.name, "AccessPointArn": mounts.access_point(place.outputs)}
+    return stacks.apply(aws.cloudformation, place.name, url, told)["EndpointURL"]
 
 
 def deploy_with_chalice(aws: Aws, place: Place, project: Path) -> str:
     """Let Chalice deploy the project; return the API's address."""
     with records.kept(aws.s3, place.outputs["ArtifactBucket"], project, place.stage) as record:
+        tuning.prepare(aws.lambdas, place)
         chalice(project, "deploy", "--stage", place.stage)
     tuning.tune(aws.lambdas, place)
     return records.address(record)
@@ -107,27 +90,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Deploy the stage that is named."""
     told = _parser().parse_args(argv)
     aws = Aws.of_environment()
+    run = deploy_with_chalice if told.via == "chalice" else deploy_app
     try:
-        place = deploy_foundation(aws, told.stage, dict(told.parameter))
+        _leave(aws, told, run)
+        place = foundation.deploy(aws, told.stage, dict(told.parameter))
         project = build(told.stage, place, into=told.into)
         if told.only_build:
             print(f"{project} is ready: cd there for chalice")
             return 0
-        run = deploy_with_chalice if told.via == "chalice" else deploy_app
         address = run(aws, place, project)
-    except (BuildFailed, StackFailed) as exc:
+    except (BuildFailed, StackFailed, ClientError, BotoCoreError) as exc:
         print(f"deploy: {exc}", file=sys.stderr)
         return 1
     print(f"API:  {address}\nnext: {next_command(aws, place, address)}")
     return 0
 
 
-def _put(s3: Any, bucket: str, path: Path) -> str:
-    """Put the file under its own digest; return ``bucket/key``."""
-    content = path.read_bytes()
-    key = f"packages/{hashlib.sha256(content).hexdigest()}{path.suffix}"
-    s3.put_object(Bucket=bucket, Key=key, Body=content)
-    return f"{bucket}/{key}"
+def _leave(aws: Aws, told: argparse.Namespace, run: Callable[[Aws, Place, Path], str]) -> None:
+    """Let the functions leave a network that is about to go."""
+    found = leaving.outside(aws, told.stage, dict(told.parameter))
+    if found is None:
+        return
+    if told.only_build:
+        raise StackFailed(
+            f"FunctionMounts=false: the functions leave first: make deploy STAGE={told.stage}"
+        )
+    place, before = found
+    run(aws, place, build(told.stage, place, into=told.into))
+    leaving.wait(aws, before)
+
+
+def _leave_logs_to_the_stack(project: Path) -> None:
+    """A last line that comes when function and group are gone would make the group again, and the
+    next deployment fail, for it is there. Only `chalice deploy` leaves it to the functions.
+    """
+    for path in (project / ".chalice").glob("policy-*.json"):
+        policy = json.loads(path.read_text(encoding="utf-8"))
+        kept = [each for each in policy["Statement"] if each["Sid"] != _MAKING_LOGS]
+        path.write_text(policies.text({**policy, "Statement": kept}))
 
 
 def stage_name(text: str) -> str:

@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import records, stacks
+from infra import leaving, leftovers, records, stacks, templates
+from infra.account import Aws
 from infra.build import BuildFailed, build
-from infra.deploy import Aws, chalice, stage_name
+from infra.deploy import chalice, stage_name
 from infra.outputs import Place
 from infra.stacks import StackFailed
 
@@ -26,40 +27,59 @@ KEPT: Final = "the table, the buckets, the queues and the file system stay"
 
 
 def destroy_app(aws: Aws, stage: str, into: Path | None = None) -> None:
-    """Delete the application, whichever way it was deployed. Raises StackFailed."""
-    foundation = stacks.outputs(aws.cloudformation, f"falsework-{stage}-foundation")
-    place = Place(stage, foundation)
-    bucket = foundation["ArtifactBucket"]
-    if records.has(aws.s3, bucket, stage):
-        project = build(stage, place, into=into)
-        with records.kept(aws.s3, bucket, project, stage):
-            chalice(project, "delete", "--stage", stage)
-        records.forget(aws.s3, bucket, stage)
-    if stacks.has(aws.cloudformation, place.name):
-        stacks.remove(aws.cloudformation, place.name)
+    """Delete the application, whichever way it was deployed. Raises StackFailed.
+
+    Chalice's record of what it made is the foundation's: without one, its functions stay.
+    """
+    name = f"falsework-{stage}"
+    if stacks.has(aws.cloudformation, f"{name}-foundation"):
+        place = Place(stage, stacks.outputs(aws.cloudformation, f"{name}-foundation"))
+        bucket = place.outputs["ArtifactBucket"]
+        if records.has(aws.s3, bucket, stage):
+            project = build(stage, place, into=into)
+            with records.kept(aws.s3, bucket, project, stage):
+                chalice(project, "delete", "--stage", stage)
+            records.forget(aws.s3, bucket, stage)
+    if stacks.has(aws.cloudformation, name):
+        stacks.remove(aws.cloudformation, name)
 
 
-def destroy_foundation(aws: Aws, stage: str, client: Callable[[str], Any]) -> list[str]:
-    """Delete the stack and what it retains; return what could not be deleted, with the reason."""
-    name = f"falsework-{stage}-foundation"
-    pages = aws.cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
-    found = [each for page in pages for each in page["StackResourceSummaries"]]
-    stacks.remove(aws.cloudformation, name)
+def destroy_foundation(aws: Aws, stage: str) -> list[str]:
+    """Delete the stack and what it retains; return what could not be deleted, with the reason.
+
+    Where there is no stack, what one before it has left is deleted. Raises StackFailed where
+    there is nothing at all.
+    """
     left = []
-    for each in found:
-        kind, resource = each["ResourceType"], each.get("PhysicalResourceId", "")
+    for kind, resource in _resources(aws, stage):
         if kind in _REMOVERS and resource:
             service, remove = _REMOVERS[kind]
             try:
-                remove(client(service), resource)
+                remove(aws.client(service), resource)
             except Exception as exc:  # noqa: BLE001  (the others are to go all the same)
                 left.append(f"{kind} {resource}: {exc}")
     return left
 
 
+def _resources(aws: Aws, stage: str) -> list[tuple[str, str]]:
+    """Return type and name of what is to go; the stack itself is gone then."""
+    name = f"falsework-{stage}-foundation"
+    if not stacks.has(aws.cloudformation, name):
+        told = leftovers.find(aws, templates.first(), {"EnvBase": stage})
+        if not told:
+            raise StackFailed(f"there is no stack {name!r} here, and none has left anything")
+        return [(each["ResourceType"], *each["ResourceIdentifier"].values()) for each in told]
+    pages = aws.cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    found = [each for page in pages for each in page["StackResourceSummaries"]]
+    leaving.wait(aws, stacks.outputs(aws.cloudformation, name))
+    stacks.remove(aws.cloudformation, name)
+    return [(each["ResourceType"], each.get("PhysicalResourceId", "")) for each in found]
+
+
 def _remove_table(dynamodb: Any, name: str) -> None:
     dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
     dynamodb.delete_table(TableName=name)
+    dynamodb.get_waiter("table_not_exists").wait(TableName=name)  # else the name is still taken
 
 
 def _remove_bucket(s3: Any, name: str) -> None:
@@ -71,11 +91,19 @@ def _remove_bucket(s3: Any, name: str) -> None:
     s3.delete_bucket(Bucket=name)
 
 
+def _remove_file_system(efs: Any, name: str) -> None:
+    """Its mount targets went with the stack; access points of groups have stacks of their own."""
+    pages = efs.get_paginator("describe_access_points").paginate(FileSystemId=name)
+    for each in [point for page in pages for point in page["AccessPoints"]]:
+        efs.delete_access_point(AccessPointId=each["AccessPointId"])
+    efs.delete_file_system(FileSystemId=name)
+
+
 _REMOVERS: Final[Mapping[str, tuple[str, Callable[[Any, str], Any]]]] = {
     "AWS::DynamoDB::Table": ("dynamodb", _remove_table),
     "AWS::S3::Bucket": ("s3", _remove_bucket),
     "AWS::SQS::Queue": ("sqs", lambda sqs, url: sqs.delete_queue(QueueUrl=url)),
-    "AWS::EFS::FileSystem": ("efs", lambda efs, name: efs.delete_file_system(FileSystemId=name)),
+    "AWS::EFS::FileSystem": ("efs", _remove_file_system),
     "AWS::ECR::Repository": (
         "ecr",
         lambda ecr, name: ecr.delete_repository(repositoryName=name, force=True),
@@ -102,8 +130,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not told.delete_data:
             print(f"{name} is gone; {KEPT} (make destroy STAGE={told.stage} DELETE_DATA={name})")
             return 0
-        left = destroy_foundation(aws, told.stage, boto3.session.Session().client)
-    except (BuildFailed, StackFailed) as exc:
+        left = destroy_foundation(aws, told.stage)
+    except (BuildFailed, StackFailed, ClientError, BotoCoreError) as exc:
         print(f"destroy: {exc}", file=sys.stderr)
         return 1
     print("\n".join([f"{name} is gone with its data", *(f"left: {each}" for each in left)]))

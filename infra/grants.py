@@ -67,14 +67,23 @@ ENGINE: Final = (
     _objects("KeepWorks", "scratch", *_KEPT, below=_SHELVES),
     _objects("ExchangeElsewhere", "data", "GetObject", "PutObject", below=["scratch/"]),
     _listing("SeeThatNothingIsThere", "scratch", "data"),
-    Grant("SubmitJobs", "batch", ("SubmitJob",), ("job-queue/{queues}", *_DEFINITIONS)),
+    Grant(
+        "SubmitJobs",
+        "batch",
+        ("SubmitJob",),
+        ("job-queue/{queues}", "job/*", *_DEFINITIONS),
+        why="a run may name a definition that is there; whose role that has is looked at before"
+        " (chalicelib/core/definition_rights.py), for SubmitJob asks for no PassRole",
+    ),
     Grant("DefineJobs", "batch", ("RegisterJobDefinition",), _DEFINITIONS),
     Grant(
         "TakeDefinitionsBack",
         "batch",
         ("DeregisterJobDefinition",),
-        _DEFINITIONS,
-        why="a function's definition goes when its run has ended",
+        ("job-definition/{stage}-*",),
+        {"Null": {"aws:ResourceTag/falsework:digest": "false"}},
+        why="a function's definition goes when its run has ended: by its name and the tag that"
+        " each of ours has (aws/batch_arguments.py), and nobody else's",
     ),
     Grant(
         "TagWhatIsMade",
@@ -102,9 +111,10 @@ ENGINE: Final = (
         "GiveJobsTheirRoles",
         "iam",
         ("PassRole",),
-        ("role/{name}-job-*",),
+        ("role/{name}-job-worker", "role/{name}-job-execution", "role/{name}-user-*"),
         {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-        why="RegisterJobDefinition asks for it; moto does not check",
+        why="RegisterJobDefinition asks for it; moto does not check. The first two are our own,"
+        " which no user's job gets (chalicelib/core/job_roles.py)",
     ),
     Grant(
         "FindImages",
@@ -195,6 +205,16 @@ SWEEP: Final = (
     _table("FindWhatIsDue", "Query", indexes=["by_check_time", "by_work_state", "by_work_turn"]),
     _table("TendConfigs", "DeleteItem", "BatchWriteItem", why="stages of configs are deposited"),
 )
+TENDING: Final = (
+    _table(
+        "TendConfigs",
+        "Query",
+        "DeleteItem",
+        "BatchWriteItem",
+        why="when the run of a pushed work ends, the next stage of its config is deposited",
+    ),
+    _table("FindQueuedWorks", "Query", indexes=["by_work_turn"]),
+)
 TELLING: Final = (
     _consuming("notices"),
     Grant("PutNoticesOff", "sqs", ("ChangeMessageVisibility",), ("{name}-notices",)),
@@ -231,7 +251,7 @@ FUNCTIONS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "api_handler": (*ENGINE, *API),
     "on_object_created": (*ENGINE, *REQUESTS, *EVENTS),
     "on_submission": (*ENGINE, _consuming("submissions"), *REFUSING, *REQUESTS),
-    "on_job_change": (*ENGINE, *EVENTS),
+    "on_job_change": (*ENGINE, *TENDING, *EVENTS),
     "on_wake": (*ENGINE, _consuming("wake"), *REFUSING),
     "on_sweep": (*ENGINE, *SWEEP, *REQUESTS),
     "on_cleanup_time": (*ENGINE, *EVENTS),

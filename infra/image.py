@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from infra import stacks
-from infra.deploy import Aws, stage_name
+from infra.account import Aws
+from infra.deploy import stage_name
 from infra.lambda_python import CHECKOUT
 from infra.stacks import StackFailed
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from infra import policies
+from infra import mounts, policies
 
 VARIABLES: Final[Mapping[str, str]] = {
     "FALSEWORK_TABLE": "TableName",
@@ -62,8 +62,8 @@ class Place(NamedTuple):
         _, partition, _, region, *_ = self.outputs["TableArn"].split(":")
         return f"https://{bucket}.s3.{region}.amazonaws.com{_ENDINGS.get(partition, '')}/{key}"
 
-    def pin(self, policy: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the policy with this place's own names in its ARNs."""
+    def pin(self, policy: Mapping[str, Any], function: str) -> dict[str, Any]:
+        """Return the function's policy with this place's own names in its ARNs, and its mount."""
         _, partition, _, region, account, _ = self.outputs["TableArn"].split(":", 5)
         names = {
             f"{self.name}-{each.lower()}-*": self.outputs[f"{each}Bucket"]
@@ -72,6 +72,9 @@ class Place(NamedTuple):
         queue = self.outputs["DefaultJobQueue"]
         if queue.startswith("arn:"):
             names[f"job-queue/{self.name}-*"] = queue.rpartition(":")[2]
-        return policies.pinned(
+        pinned = policies.pinned(
             policy, partition=partition, region=region, account=account, names=names
         )
+        if function in mounts.MOUNTING:
+            pinned["Statement"] += mounts.statements(self.outputs)
+        return pinned

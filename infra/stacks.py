@@ -6,7 +6,7 @@ A call that is repeated does no harm: a stack that is as it should be is left al
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from botocore.exceptions import ClientError, WaiterError
@@ -16,6 +16,10 @@ CAPABILITIES: Final = ("CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 _WAIT: Final = {"Delay": 5, "MaxAttempts": 360}
 """Half an hour: compute environments and file systems take minutes."""
 _FAILED: Final = "FAILED"
+_STILLBORN: Final = frozenset(
+    {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS", "IMPORT_ROLLBACK_COMPLETE"}
+)
+"""Stacks that never were, and cannot become anything but deleted."""
 
 
 class StackFailed(Exception):
@@ -23,17 +27,21 @@ class StackFailed(Exception):
 
 
 def apply(
-    cloudformation: Any, name: str, template: Mapping[str, str], parameters: Mapping[str, str]
+    cloudformation: Any,
+    name: str,
+    template: Mapping[str, str],
+    parameters: Mapping[str, str],
+    *,
+    says: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
     """Make or change the stack and return its outputs. ``template``: its TemplateBody or URL.
 
-    Parameters that are not named keep what they had; none is secret. Raises StackFailed.
+    ``says``: what the template says, where nothing need be done for a stack that is so already.
+    Parameters that are not named keep what they had; none is secret. A creation that fails takes
+    back what it has made, also what would be retained. Raises StackFailed.
     """
-    known = _describe(cloudformation, name)
-    if known and known["StackStatus"] == "ROLLBACK_COMPLETE":  # it never was, and cannot become
-        remove(cloudformation, name)
-        known = None
-    if known and _is_so(cloudformation, known, template, parameters):
+    known = _describe(cloudformation, name) if is_there(cloudformation, name) else None
+    if known and says is not None and _is_so(cloudformation, known, says, parameters):
         return outputs(cloudformation, name)
     told = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     kept = [
@@ -48,6 +56,7 @@ def apply(
         "Parameters": [*told, *kept],
         "Capabilities": list(CAPABILITIES),
         "Tags": [{"Key": "falsework", "Value": name}],
+        "RetainExceptOnCreate": True,
     }
     if known:
         _update(cloudformation, asked)
@@ -70,6 +79,41 @@ def has(cloudformation: Any, name: str) -> bool:
     return _describe(cloudformation, name) is not None
 
 
+def is_there(cloudformation: Any, name: str) -> bool:
+    """Return whether there is such a stack; one that was never made is removed first."""
+    known = _describe(cloudformation, name)
+    if known and known["StackStatus"] in _STILLBORN:
+        remove(cloudformation, name)
+        return False
+    return known is not None
+
+
+def take_in(
+    cloudformation: Any,
+    name: str,
+    template: Mapping[str, Any],
+    parameters: Mapping[str, str],
+    found: Sequence[Mapping[str, Any]],
+) -> None:
+    """Make the stack of resources that there are, each with the identifier that AWS asks for.
+
+    Nothing is made and nothing is changed; ``template`` has these resources only. Raises
+    StackFailed.
+    """
+    told = {"StackName": name, "ChangeSetName": "take-in"}
+    cloudformation.create_change_set(
+        **told,
+        ChangeSetType="IMPORT",
+        TemplateBody=json.dumps(template, separators=(",", ":")),
+        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+        ResourcesToImport=list(found),
+        Capabilities=list(CAPABILITIES),
+    )
+    _wait(cloudformation, "change_set_create_complete", name, ChangeSetName="take-in")
+    cloudformation.execute_change_set(**told)
+    _wait(cloudformation, "stack_import_complete", name)
+
+
 def remove(cloudformation: Any, name: str) -> None:
     """Delete the stack; what it retains stays. Raises StackFailed."""
     cloudformation.delete_stack(StackName=name)
@@ -79,17 +123,17 @@ def remove(cloudformation: Any, name: str) -> None:
 def _is_so(
     cloudformation: Any,
     known: Mapping[str, Any],
-    template: Mapping[str, str],
+    says: Mapping[str, Any],
     parameters: Mapping[str, str],
 ) -> bool:
     """Tell whether the stack was made of just that: then CloudFormation need not look at it."""
     now = {each["ParameterKey"]: each["ParameterValue"] for each in known.get("Parameters", [])}
     is_well = known["StackStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
-    if not is_well or "TemplateBody" not in template or not parameters.items() <= now.items():
+    if not is_well or not parameters.items() <= now.items():
         return False
     there = cloudformation.get_template(StackName=known["StackName"])["TemplateBody"]
     made_of = json.loads(there) if isinstance(there, str) else there
-    return bool(made_of == json.loads(template["TemplateBody"]))
+    return bool(made_of == says)
 
 
 def _declared(cloudformation: Any, template: Mapping[str, str]) -> set[str]:
@@ -101,9 +145,9 @@ def _update(cloudformation: Any, asked: dict[str, Any]) -> None:
     try:
         cloudformation.update_stack(**asked)
     except ClientError as exc:
-        if "No updates are to be performed" not in str(exc):
-            raise
-        return
+        if "No updates are to be performed" in str(exc):
+            return
+        raise StackFailed(f"stack {asked['StackName']!r} is not changed: {exc}") from exc
     _wait(cloudformation, "stack_update_complete", asked["StackName"])
 
 
@@ -117,9 +161,9 @@ def _describe(cloudformation: Any, name: str) -> dict[str, Any] | None:
     return dict(found)
 
 
-def _wait(cloudformation: Any, until: str, name: str) -> None:
+def _wait(cloudformation: Any, until: str, name: str, **more: str) -> None:
     try:
-        cloudformation.get_waiter(until).wait(StackName=name, WaiterConfig=_WAIT)
+        cloudformation.get_waiter(until).wait(StackName=name, WaiterConfig=_WAIT, **more)
     except WaiterError as exc:
         raise StackFailed(f"stack {name!r}: {exc}\n{_reasons(cloudformation, name)}") from exc
 

@@ -1,12 +1,13 @@
 """CloudFormation templates as values: read with their short forms, written short enough to send.
 
 CloudFormation takes 51,200 bytes in a request (AWS CloudFormation user guide, quotas), more only
-from a bucket, which the first stack has yet to make. Without comments it fits.
+from a bucket, which the first stack has yet to make. So what watches over it comes second.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,8 @@ import yaml
 
 FOUNDATION: Final = Path(__file__).with_name("foundation.yaml")
 TEMPLATE_BYTES: Final = 51_200
+_WATCHING: Final = "AWS::CloudWatch::"
+"""Types of what nothing else refers to, and what is as long as all the rest."""
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml brings no types
@@ -43,6 +46,17 @@ def read(path: Path = FOUNDATION) -> dict[str, Any]:
     return told
 
 
-def body(path: Path = FOUNDATION) -> str:
+def first(path: Path = FOUNDATION) -> dict[str, Any]:
+    """Return the template without alarms and dashboard: what there has to be before them."""
+    whole = read(path)
+    kept = {
+        name: each
+        for name, each in whole["Resources"].items()
+        if not each["Type"].startswith(_WATCHING)
+    }
+    return {**whole, "Resources": kept}
+
+
+def body(template: Mapping[str, Any]) -> str:
     """Return the template as it is sent."""
-    return json.dumps(read(path), separators=(",", ":"))
+    return json.dumps(template, separators=(",", ":"))

@@ -5,11 +5,28 @@ What they need is imported then, too: most tests do without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from chalicelib import bootstrap
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without looking for garbage, and never look at what was collected again.
+
+    Thousands of tests and all that they import live until the end. To go through them again and
+    again took two fifths of the collection's time, and a tenth of the tests'.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -23,6 +23,7 @@ from chalicelib.core.demand.batch_args import LEAST_MEMORY_MIB, LEAST_VCPUS
 from chalicelib.core.errors import Refused
 from chalicelib.core.limits import BATCH_JOB_DEFINITION_BYTES, BATCH_PAYLOAD_BYTES
 from chalicelib.core.plans.plan import JobDefinition
+from chalicelib.core.states.batch_forms import encrypted
 from chalicelib.job_ports import JobRequest
 
 DIGEST_TAG: Final = "falsework:digest"
@@ -116,7 +117,7 @@ def _container(
         "command": list(definition.command),
         "resourceRequirements": _requirements(definition.resource_requirements),
         "mountPoints": [dict(each) for each in definition.mount_points],
-        "volumes": [dict(each) for each in definition.volumes],
+        "volumes": encrypted(definition.volumes),
         "privileged": definition.privileged,
         "secrets": [
             {"name": name, "valueFrom": arn} for name, arn in sorted(definition.secrets.items())

@@ -57,6 +57,7 @@ class _Container(_Told):
 
 class _Attempt(_Told):
     container: Annotated[_Container, BeforeValidator(_or_empty)] = _Container()
+    started_at: int | None = None
     stopped_at: int | None = None
     status_reason: str | None = None
 
@@ -99,17 +100,20 @@ def read_event(event: Mapping[str, Any]) -> JobSeen | None:
     return read_job(event.get("detail") or {})
 
 
-def read_job(detail: Mapping[str, Any], *, queue: str = "") -> JobSeen | None:
+def read_job(
+    detail: Mapping[str, Any], *, queue: str = "", is_child_wanted: bool = False
+) -> JobSeen | None:
     """Return the job; None for a child of an array or a node, which moves no run.
 
-    ``queue`` is the one that was asked, for summaries, which do not name it. Raises
-    InvalidRequest.
+    ``queue`` is the one that was asked, for summaries, which do not name it. ``is_child_wanted``:
+    an array's child was asked for by its id. Raises InvalidRequest.
     """
     try:
         job = _Job.model_validate(detail)
     except ValidationError as exc:
         raise InvalidRequest(f"not a Batch job: {_what_is_wrong(exc)}", field="detail") from None
-    if job.array_properties.index is not None or job.node_properties.node_index is not None:
+    is_child = job.array_properties.index is not None and not is_child_wanted
+    if is_child or job.node_properties.node_index is not None:
         return None
     last = job.attempts[-1].container if job.attempts else _Container()
     return JobSeen(
@@ -124,6 +128,7 @@ def read_job(detail: Mapping[str, Any], *, queue: str = "") -> JobSeen | None:
         log_stream=_first(job.container.log_stream_name, last.log_stream_name),
         started_at=_time(job.started_at),
         stopped_at=_time(job.stopped_at),
+        all_attempts_seconds=_all_attempts_seconds(job),
     )
 
 
@@ -154,6 +159,16 @@ def _ended_attempts(job: _Job) -> int:
     if job.status in ENDED_JOBS:
         return max(1, len(job.attempts))
     return sum(attempt.stopped_at is not None for attempt in job.attempts)
+
+
+def _all_attempts_seconds(job: _Job) -> float | None:
+    """The job's own times are those of one attempt, and between two it waited."""
+    if len(job.attempts) < 2:
+        return None
+    spells = ((attempt.started_at, attempt.stopped_at) for attempt in job.attempts)
+    return (
+        sum(max(0, stopped - started) for started, stopped in spells if started and stopped) / 1000
+    )
 
 
 def _reason(job: _Job) -> str | None:

@@ -127,12 +127,12 @@ class BatchJobRunner:
         return tuple(full.get(seen.job_id, seen) for seen in listed)
 
     def describe(self, job_ids: Sequence[str]) -> tuple[JobSeen, ...]:
-        """Return the jobs of these ids, at most 100."""
+        """Return the jobs of these ids, at most 100; those of children as well."""
         if not job_ids:
             return ()
         with translated("describing jobs", never):
             details = self._batch.describe_jobs(jobs=list(job_ids))["jobs"]
-        return tuple(_read(details))
+        return tuple(_read(details, has_children=True))
 
     def stop(self, job_id: str, reason: str) -> None:
         """Terminate the job, which cancels it where it has not started."""
@@ -179,9 +179,12 @@ class BatchJobRunner:
         return any(seen.status not in ENDED_JOBS for seen in self.describe([job_id]))
 
 
-def _read(jobs: Iterable[dict[str, Any]], queue: str = "") -> list[JobSeen]:
+def _read(
+    jobs: Iterable[dict[str, Any]], queue: str = "", *, has_children: bool = False
+) -> list[JobSeen]:
     """One that cannot be read is there all the same: leaving it out would say that it is lost."""
     try:
-        return [seen for job in jobs if (seen := read_job(job, queue=queue))]
+        read = (read_job(job, queue=queue, is_child_wanted=has_children) for job in jobs)
+        return [seen for seen in read if seen]
     except InvalidRequest as exc:
         raise Unavailable(str(exc)) from exc

@@ -5,7 +5,7 @@ guide, "Specification: Embedded metric format"). A line stands for one combinati
 powertools' Metrics writes the same, but gathers in one object of the process until its handler's
 end: a function that is killed by its timeout would lose what it had measured, and a metric with
 dimensions of its own needs an object of its own. What it writes for the same values a test
-compares.
+compares. The ids of what is in hand stand in the line as well: no dimensions, but to be found.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from chalicelib.core.limits import EMF_VALUES
 from chalicelib.core.measures import Measure
+from chalicelib.log_ids import ids
 
 NAMESPACE: Final = "Falsework"
 
@@ -62,6 +63,7 @@ def _line(service: str, at_ms: int, dimensions: Dimensions, some: list[Measure])
     }
     return {
         "_aws": {"Timestamp": at_ms, "CloudWatchMetrics": [directive]},
+        **ids(),
         **named,
         **{str(name): found for name, found in values.items()},
     }

@@ -23,13 +23,13 @@ from chalicelib.aws.contents import S3Contents
 from chalicelib.aws.dead_letters import Origins, SqsDeadLetters
 from chalicelib.aws.documents import DynamoDocuments
 from chalicelib.aws.dropped_files import DroppedFiles
-from chalicelib.aws.emf import EmfLines
 from chalicelib.aws.facilities import AwsFacilities
 from chalicelib.aws.functions import BatchDefinitions, LambdaFunctions
 from chalicelib.aws.inbound import Message, read_messages, read_object_created
 from chalicelib.aws.job_changes import take_job_change, take_wake
 from chalicelib.aws.notice_parts import all_dead_letters, announcer, notice_delivery
 from chalicelib.aws.object_store import S3ObjectStore
+from chalicelib.aws.observing import measuring, tracing
 from chalicelib.aws.pace import DynamoPace
 from chalicelib.aws.queues import queue_at
 from chalicelib.aws.request_bucket import RequestBucket
@@ -46,13 +46,10 @@ from chalicelib.configs.tending import tend_all
 from chalicelib.configs.ticking import spawn_due
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.job_names import UID_CHARACTERS, UID_LETTERS
-from chalicelib.core.run import Run
 from chalicelib.core.site import Site
 from chalicelib.kinds import connected
-from chalicelib.measuring import Measures, measures_nothing
 from chalicelib.ports import Claims, ObjectStore, Ports
 from chalicelib.settings import Settings
-from chalicelib.tracing import Trace, traces_nothing
 from chalicelib.works.pushing import push
 from chalicelib.works.slack import Slack
 from chalicelib.works.work_runs import WorkRuns
@@ -99,14 +96,15 @@ class AwsHome:
         return self._each(event, self._take_in)
 
     def on_job_change(self, event: Mapping[str, Any]) -> None:
-        """Tell a run of its job."""
-        self._follow(take_job_change(event, self.ports))
+        """Tell a run of its job; a config whose work it was goes on now, not with the sweep."""
+        run = take_job_change(event, self.ports)
+        if run is not None:
+            notice_run(run, self.works, self.ports)
 
     def on_wakes(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
         """Look at the runs whose time has come; the same answer as ``on_submissions``."""
         return self._each(
-            event,
-            lambda message: self._follow(take_wake(message, self.ports, self._dead_letters)),
+            event, lambda message: take_wake(message, self.ports, self._dead_letters)
         )
 
     def on_notices(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -131,11 +129,6 @@ class AwsHome:
             parts.callback(lambda: told.update(request_files=self._files.sweep()))
             told["runs"] = engine.sweep(self.ports, limit=SWEPT_RUNS)
         return told
-
-    def _follow(self, run: Run | None) -> None:
-        """A config whose work this run was goes on now, and not when the sweep comes."""
-        if run is not None:
-            notice_run(run, self.works, self.ports)
 
     def _take_in(self, message: Message) -> None:
         part = read_part(message)
@@ -205,8 +198,8 @@ def _ports(
         works=WorkRuns(works, runs, claims, objects, slack),
         functions=LambdaFunctions(clients.invoking()),
         definitions=BatchDefinitions(clients.get("batch")),
-        measure=_measuring(settings, clock),
-        trace=_tracing(settings),
+        measure=measuring(settings, clock),
+        trace=tracing(settings),
     )
 
 
@@ -222,7 +215,8 @@ def _facilities(settings: Settings, clients: Clients, clock: Clock) -> AwsFacili
 
 
 def _site(settings: Settings) -> Site:
-    """Return the site with what workers are told, unless the operator told them otherwise."""
+    """Return the site with what workers are told, unless the operator told them otherwise, and
+    with the role that secrets are fetched with among our own."""
     site = settings.site
     ours = {
         "AWS_REGION": site.aws_region,
@@ -233,7 +227,9 @@ def _site(settings: Settings) -> Site:
     }
     if site.bucket_owners:
         ours["FALSEWORK_BUCKET_OWNERS"] = json.dumps(site.bucket_owners, sort_keys=True)
-    return site.model_copy(update={"worker_environment": {**ours, **site.worker_environment}})
+    told = {**ours, **site.worker_environment}
+    own_roles = (*site.own_roles, *filter(None, [settings.job_execution_role_arn]))
+    return site.model_copy(update={"worker_environment": told, "own_roles": own_roles})
 
 
 def _dead_letters(settings: Settings, clients: Clients, clock: Clock) -> SqsDeadLetters:
@@ -246,22 +242,8 @@ def _dead_letters(settings: Settings, clients: Clients, clock: Clock) -> SqsDead
         S3ObjectStore(clients.get("s3")),
         settings.site.scratch_bucket,
         clock,
-        measure=_measuring(settings, clock),
+        measure=measuring(settings, clock),
     )
-
-
-def _measuring(settings: Settings, clock: Clock) -> Measures:
-    """Elsewhere nobody makes metrics of what is written."""
-    return EmfLines(settings.site.prefix, clock) if settings.in_lambda else measures_nothing
-
-
-def _tracing(settings: Settings) -> Trace:
-    """Nobody else has a daemon that takes traces."""
-    if not (settings.tracer and settings.in_lambda):
-        return traces_nothing
-    from chalicelib.aws.xray import open_trace  # noqa: PLC0415 -- imported where it is wanted
-
-    return open_trace(settings.site.prefix)
 
 
 def _utc_now() -> datetime:

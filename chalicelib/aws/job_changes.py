@@ -17,26 +17,28 @@ from chalicelib.aws.inbound import Message, read_wake
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.core.events import Event, TimerFired
 from chalicelib.core.json_documents import Document
+from chalicelib.core.run import Run
+from chalicelib.log_ids import about
 from chalicelib.ports import Ports
 
 log = logging.getLogger(__name__)
 
 
-def take_job_change(event: Mapping[str, Any], ports: Ports) -> None:
-    """Tell the job's run of it."""
+def take_job_change(event: Mapping[str, Any], ports: Ports) -> Run | None:
+    """Tell the job's run of it, and return that; None where it is about nothing of ours."""
     try:
         seen = read_event(event)
     except InvalidRequest as exc:
         log.error("a job state change cannot be read: %s", exc)  # noqa: TRY400  (no news in it)
-        return
+        return None
     if seen is None:
-        return
+        return None
     changed = calls.job_changed(seen, seen.run_id, ports.clock()) if seen.run_id else None
     if changed is None:
         log.info("job %s is not one of ours", seen.job_id)
-        return
+        return None
     log.info("job %s is %s", seen.name, seen.status, extra={"run_id": seen.run_id})
-    _handle(changed, ports)
+    return _handle(changed, ports)
 
 
 def take_wake(message: Message, ports: Ports, dead_letters: SqsDeadLetters) -> None:
@@ -50,8 +52,10 @@ def take_wake(message: Message, ports: Ports, dead_letters: SqsDeadLetters) -> N
     _handle(TimerFired(run_id=run_id, at=ports.clock()), ports)
 
 
-def _handle(event: Event, ports: Ports) -> None:
-    try:
-        engine.handle(event, ports)
-    except (NotFound, Conflict) as exc:
-        log.info("%s is left: %s", type(event).__name__, exc, extra={"run_id": event.run_id})
+def _handle(event: Event, ports: Ports) -> Run | None:
+    with about(run_id=event.run_id):
+        try:
+            return engine.handle(event, ports)
+        except (NotFound, Conflict) as exc:
+            log.info("%s is left: %s", type(event).__name__, exc)
+            return None

@@ -37,6 +37,7 @@ from chalicelib.core.json_documents import Document
 from chalicelib.core.limits import SNS_SUBJECT_CHARACTERS, SQS_HIDDEN_SECONDS
 from chalicelib.core.notice import SOURCE, Notice, mail_of
 from chalicelib.core.notifications import Notifications
+from chalicelib.notice_ports import pause_after
 from chalicelib.webhooks import Webhooks
 
 PAUSE_SECONDS: Final = 30
@@ -55,8 +56,8 @@ class SqsAnnouncer:
         self._queue = queue
 
     def announce(self, notice: Notice) -> None:
-        """Send the notice to the queue."""
-        self._queue.send(notice.model_dump_json(exclude_none=True))
+        """Send the notice, in ASCII: some characters SQS would refuse each time anew."""
+        self._queue.send(json.dumps(notice.model_dump(mode="json", exclude_none=True)))
 
 
 class NoticeDelivery:
@@ -79,10 +80,19 @@ class NoticeDelivery:
 
     def deliver_all(self, event: Mapping[str, Any]) -> list[str]:
         """Deliver the messages; return which of them come again, later each time."""
-        failed = each(read_messages(event), self._take)
+        trouble: dict[str, Exception] = {}
+
+        def take(message: Message) -> None:
+            try:
+                self._take(message)
+            except Exception as exc:
+                trouble[message.id] = exc
+                raise
+
+        failed = each(read_messages(event), take)
         for record in event.get("Records", []):
-            if record["messageId"] in failed:
-                self._put_off(record)
+            if record["messageId"] in trouble:
+                self._put_off(record, trouble[record["messageId"]])
         return failed
 
     def _take(self, message: Message) -> None:
@@ -164,12 +174,13 @@ class NoticeDelivery:
             )
             raise error(f"putting an event: {said.get('ErrorCode')}: {said.get('ErrorMessage')}")
 
-    def _put_off(self, record: Mapping[str, Any]) -> None:
+    def _put_off(self, record: Mapping[str, Any], error: Exception) -> None:
         """Whatever goes wrong with this, it comes again all the same: when the queue says."""
         if self._queue is None:
             return
         received = int(record.get("attributes", {}).get("ApproximateReceiveCount", "1"))
         pause = min(PAUSE_SECONDS * 2 ** min(received - 1, 10), LONGEST_PAUSE_SECONDS)
+        pause = int(pause_after(error, pause))
         try:
             self._queue.hide(record["receiptHandle"], min(pause, SQS_HIDDEN_SECONDS))
         except FalseworkError:

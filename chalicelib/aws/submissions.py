@@ -27,6 +27,7 @@ from chalicelib.core.errors import FalseworkError, Misconfigured, StaleRun, Unav
 from chalicelib.core.json_documents import Document, read_documents
 from chalicelib.core.kind_submissions import kind_of, named
 from chalicelib.core.principals import Caller
+from chalicelib.log_ids import about
 from chalicelib.ports import Ports
 from chalicelib.request_files import Submit
 
@@ -125,12 +126,19 @@ def each(messages: Sequence[Message], take_in: Callable[[Message], None]) -> lis
     """
     failed = []
     for message in messages:
-        try:
-            take_in(message)
-        except (Unavailable, StaleRun):
-            log.warning("message %s comes again", message.id, exc_info=True)
-            failed.append(message.id)
-        except Exception:
-            log.exception("message %s comes again", message.id)
-            failed.append(message.id)
+        with about(correlation_id=message.id):
+            if not _is_taken_in(message, take_in):
+                failed.append(message.id)
     return failed
+
+
+def _is_taken_in(message: Message, take_in: Callable[[Message], None]) -> bool:
+    try:
+        take_in(message)
+    except (Unavailable, StaleRun):
+        log.warning("message %s comes again", message.id, exc_info=True)
+        return False
+    except Exception:
+        log.exception("message %s comes again", message.id)
+        return False
+    return True

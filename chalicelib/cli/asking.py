@@ -10,8 +10,9 @@ from chalicelib.cli.complaints import Exit
 from chalicelib.cli.connection import Connection, connect, run_path
 from chalicelib.cli.costing import amount
 from chalicelib.cli.places import settings_of
-from chalicelib.cli.showing import columns, outputs_text, printable, run_text
+from chalicelib.cli.showing import columns, item_cell, outputs_text, printable, run_text
 from chalicelib.core.pipelines.model import KIND as PIPELINE
+from chalicelib.core.states.failures import CHILD
 
 _PAGE: Final = 100
 """The most runs that one answer holds."""
@@ -29,8 +30,8 @@ def show(arguments: argparse.Namespace) -> Exit:
     print(outputs_text(run, settings), end="")
     if run["kind"] == PIPELINE:
         print(_children(connection, arguments.run))
-    if any(stage["status"] == "RETRY" for stage in run["stages"]):
-        # When a stage is tried again does not stand in its state, whose form is not ours.
+    # When a stage is tried again, or which run of a run failed, does not stand in the run's form.
+    if any(stage["status"] == "RETRY" for stage in run["stages"]) or _is_of_another(run):
         print()
         print(_sentences(connection.get(run_path(arguments.run, "/why"))))
     return Exit.SUCCESS
@@ -77,9 +78,16 @@ def logs(arguments: argparse.Namespace) -> Exit:
 def _children(connection: Connection, run_id: str) -> str:
     """Return the runs that it has started as a table, or the first of them."""
     page = connection.get(run_path(run_id, "/children"), limit=_PAGE)
-    rows = [[each["stage"], each["state"] or "-", each["id"]] for each in page["children"]]
+    rows = [
+        [each["stage"], item_cell(each), each["state"] or "-", each["id"]]
+        for each in page["children"]
+    ]
     more = "\n… and more: GET /runs/RUN/children" if page["next_cursor"] else ""
-    return f"\n{columns([['STAGE', 'STATE', 'RUN'], *rows])}{more}"
+    return f"\n{columns([['STAGE', 'ITEM', 'STATE', 'RUN'], *rows])}{more}"
+
+
+def _is_of_another(run: dict[str, Any]) -> bool:
+    return run["error"] is not None and run["error"]["cause"] == CHILD
 
 
 def _sentences(told: dict[str, Any]) -> str:

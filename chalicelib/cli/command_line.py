@@ -140,6 +140,9 @@ def _add_resuming(verbs: Any) -> None:
     for verb in (resume, rollback):
         verb.add_argument("run", metavar="RUN")
         verb.add_argument("--wait", action="store_true", help="stay until the run has ended")
+        verb.add_argument(
+            "--generation", type=_count, metavar="N", help="only if the run is still in that one"
+        )
         _add_runner(verb)
     rollback.add_argument("stage", metavar="STAGE")
 

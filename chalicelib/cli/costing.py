@@ -28,13 +28,41 @@ def cost_text(told: dict[str, Any]) -> str:
         *(_row(printable(name), used) for name, used in told["stages"].items()),
         ["bytes", "", "", "", amount(told["moved"]["amount"], told["currency"])],
         ["all", *_row("", told["used"])[1:4], amount(told["amount"], told["currency"])],
-        _row("of it retries", told["wasted"]["retries"]),
-        _row("of it interruptions", told["wasted"]["interruptions"]),
+        *_wasted(told),
+        *_below(told),
     ]
-    so_far = [] if told["is_final"] else ["", "so far: the run is not done"]
+    so_far = ["", so] if (so := _so_far(told)) else []
     left_out = [f"not counted: {printable(each)}" for each in told["not_counted"]]
     prices = f"prices: {printable(told['prices'])}"
     return "\n".join([columns([_HEADINGS, *rows]), *so_far, *left_out, prices])
+
+
+def _below(told: dict[str, Any]) -> list[list[str]]:
+    """What the runs that it started have cost, and both together."""
+    below = told.get("children")
+    if not below:
+        return []
+    name = f"its {below['runs']} runs" if below["is_whole"] else f"{below['runs']} of its runs"
+    own = [name, *_row("", below["used"])[1:4], amount(below["amount"], told["currency"])]
+    return [
+        own,
+        *_wasted(below),
+        ["total", "", "", "", amount(told["total"], told["currency"])],
+    ]
+
+
+def _so_far(told: dict[str, Any]) -> str:
+    if not told["is_final"]:
+        return "so far: the run is not done"
+    below = told.get("children")
+    return "" if not below or below["is_final"] else "so far: runs that it started are not done"
+
+
+def _wasted(told: dict[str, Any]) -> list[list[str]]:
+    return [
+        _row("of it retries", told["wasted"]["retries"]),
+        _row("of it interruptions", told["wasted"]["interruptions"]),
+    ]
 
 
 def range_text(price: dict[str, Any]) -> str:

@@ -1,4 +1,7 @@
-"""``resume`` and ``rollback``: let a run that has ended go on, and follow it as ``run`` does."""
+"""``resume`` and ``rollback``: let a run that has ended go on, and follow it as ``run`` does.
+
+With ``--generation`` a repeat is harmless: it says which generation is to be left.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,8 @@ def rollback(arguments: argparse.Namespace) -> Exit:
 def _begin_again(arguments: argparse.Namespace, path: str, body: dict[str, Any]) -> Exit:
     settings = settings_of(arguments)
     connection = connect(settings)
+    if arguments.generation is not None:
+        body = {**body, "generation": arguments.generation}
     content = json.dumps(body).encode()
     run_id = connection.post(run_path(arguments.run, path), content).document["id"]
     return see_through(connection, settings, run_id, arguments)

@@ -40,7 +40,8 @@ def serve(arguments: argparse.Namespace) -> Exit:
     settings = _use(arguments)
     address = listening_address(arguments.host)
     needs_tokens = arguments.tokens or not is_loopback(address)
-    server = _listen(address, arguments.port, None if needs_tokens else LOCAL)
+    most = settings.http_connections
+    server = _listen(address, arguments.port, None if needs_tokens else LOCAL, most)
     with _stopping() as stop, server, _answering(server):
         print(f"Falsework serves {server.url} from {settings.root.absolute()} (Ctrl-C ends it)",
               flush=True)  # fmt: skip
@@ -72,9 +73,9 @@ def _use(arguments: argparse.Namespace) -> Settings:
     return settings
 
 
-def _listen(address: str, port: int, trusted: Principal | None) -> Server:
+def _listen(address: str, port: int, trusted: Principal | None, most: int) -> Server:
     try:
-        return Server(address, port, Gateway(trusted=trusted))
+        return Server(address, port, Gateway(trusted=trusted), most_connections=most)
     except OSError as exc:
         raise Complaint(
             f"cannot listen on {address}: {exc.strerror}",

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chalicelib.cli.places import folder_of
+from chalicelib.core.states.failures import CHILD
 from chalicelib.settings import Settings
 
 HEADINGS: Final = ["STAGE", "STATUS", "ATTEMPTS", "STARTED", "DURATION", "MESSAGE"]
@@ -30,7 +31,7 @@ def stage_rows(run: dict[str, Any]) -> list[list[str]]:
 
 
 def _stage_row(stage: dict[str, Any]) -> list[str]:
-    history = stage["history"]
+    history = _of_this_life(stage)
     started = datetime.fromisoformat(history[0]["begin_ts"]) if history else None
     seconds = sum(entry["run_time_seconds"] for entry in history)
     message = printable(history[-1]["message"]) if history else ""
@@ -40,8 +41,33 @@ def _stage_row(stage: dict[str, Any]) -> list[str]:
         str(stage["attempts"]),
         f"{started.astimezone():%H:%M:%S}" if started else "-",
         duration(seconds) if history else "-",
-        message[:_MESSAGE_CHARACTERS],
+        _cut(message),
     ]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MESSAGE_CHARACTERS else f"{text[: _MESSAGE_CHARACTERS - 1]}…"
+
+
+def item_cell(child: dict[str, Any]) -> str:
+    """Return which item a run of a stage is for; a stage of one run has none."""
+    if child["item"] is None:
+        return str(child["index"])
+    return printable(f"{child['index']} {child['item']}")
+
+
+def _of_this_life(stage: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what the stage has done since it was reset last, as resume and rollback do.
+
+    The history keeps what was before. A stage that begins anew is CREATED first; and one that is
+    at work, and whose last execution was not to be followed by another, has just been reset.
+    """
+    history: list[dict[str, Any]] = stage["history"]
+    is_new = stage["status"] == "CREATED" or (
+        stage["status"] == "RUNNING" and history and history[-1]["end_status"] != "RETRY"
+    )
+    starts = [n for n, entry in enumerate(history) if entry["begin_status"] == "CREATED"]
+    return [] if is_new else history[starts[-1] if starts else 0 :]
 
 
 def live_table(run: dict[str, Any]) -> Table:
@@ -72,6 +98,9 @@ _TIMES: Final = (("created", "created_at"), ("started", "started_at"), ("ended",
 
 
 def _message(run: dict[str, Any]) -> str:
+    """Of runs in runs it says so much that it is cut: ``why`` tells each in a line."""
+    if run["error"]["cause"] == CHILD:
+        return _cut(printable(run["error"]["message"]))
     return printable(run["error"]["message"], keep="\n").replace("\n", "\n         ")
 
 

@@ -61,7 +61,7 @@ def remove(query: object, name: str | None, works: WorkPorts, ports: Ports) -> N
     if header.stop is None:
         tend(header.id, works, ports)
         header, _ = _found(query, name, shelf)
-    if header.stop is None:
+    if header.stop is None and shelf.document(header.id) is not None:
         raise Conflict(
             f"config {header.id} is {header.status}, and works of it are left: "
             "cancel it, and wait for those that run"

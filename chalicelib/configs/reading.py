@@ -28,7 +28,7 @@ from chalicelib.work_ports import Kept
 from chalicelib.works.views import View, parse_view, shown
 
 LISTED: Final = 1000
-COUNT_SECONDS: Final = 8.0
+LOOK_SECONDS: Final = 8.0
 """As an audit of the work queue; our choice, both."""
 _TEXTS: Final = ("deployments", "yaml")
 """What only the document knows."""
@@ -69,11 +69,11 @@ def list_configs(asked: ConfigsQuery, ports: Ports) -> list[dict[str, Any]]:
         view = replace(view, limit=asked.limit or LISTED)
     shelf = ConfigShelf(ports.documents)
     if asked.database == "pipelines":
-        return shown(view, lambda _: _kept(_pipelines(view.condition, asked.name, shelf)))
+        return shown(view, lambda _: _kept(_pipelines(view.condition, asked.name, shelf, ports)))
     has_texts = _wants_texts(view, asked.query or "")
 
     def found() -> Iterator[dict[str, Any]]:
-        for header in _headers(view.condition, asked.name, shelf):
+        for header in _headers(view.condition, asked.name, shelf, ports):
             yield config_view(header, shelf.document(header.id) if has_texts else None)
 
     return shown(view, lambda _: _kept(found()))
@@ -94,7 +94,7 @@ def status(asked: StatusQuery, ports: Ports) -> dict[str, int]:
     if asked.query and read_json(asked.query, "query"):
         everything = View(view.condition, parse_view({}).projection, 0, None)
         for each in shown(
-            everything, lambda _: _kept(_pipelines(view.condition, asked.name, shelf))
+            everything, lambda _: _kept(_pipelines(view.condition, asked.name, shelf, ports))
         ):
             counted[Status(each["status"])] += 1
     else:
@@ -126,10 +126,12 @@ def read_json(text: str | None, field: str) -> Any:
         raise InvalidRequest(exc.message, field=field, value=text[:200], mend=mend) from exc
 
 
-def _headers(condition: Condition, name: str | None, shelf: ConfigShelf) -> Iterator[Header]:
+def _headers(
+    condition: Condition, name: str | None, shelf: ConfigShelf, ports: Ports
+) -> Iterator[Header]:
     ids = _ids(condition)
     if ids is None:
-        yield from shelf.headers(name or None)
+        yield from _in_time(shelf.headers(name or None), ports)
         return
     for each in sorted({config_of(each) for each in ids if is_id(each)}):
         found = shelf.header(each)
@@ -138,10 +140,10 @@ def _headers(condition: Condition, name: str | None, shelf: ConfigShelf) -> Iter
 
 
 def _pipelines(
-    condition: Condition, name: str | None, shelf: ConfigShelf
+    condition: Condition, name: str | None, shelf: ConfigShelf, ports: Ports
 ) -> Iterator[dict[str, Any]]:
     ids = _ids(condition)
-    for header in _headers(condition, name, shelf):
+    for header in _headers(condition, name, shelf, ports):
         if ids is None or header.id in ids:
             for kept in shelf.pipelines(header.id):
                 yield pipeline_view(header.name, kept.pipeline)
@@ -174,10 +176,11 @@ def _kept(documents: Iterator[dict[str, Any]]) -> Iterator[Kept]:
 
 
 def _in_time(headers: Iterator[Header], ports: Ports) -> Iterator[Header]:
-    until = ports.clock() + timedelta(seconds=COUNT_SECONDS)
+    until = ports.clock() + timedelta(seconds=LOOK_SECONDS)
     for header in headers:
         if ports.clock() > until:
             raise Unavailable(
-                f"counting takes longer than {COUNT_SECONDS:g} s; ask for one name, or list them"
+                f"to look through them takes longer than {LOOK_SECONDS:g} s; ask for one name or"
+                " id, or list fewer of them with limit and skip"
             )
         yield header

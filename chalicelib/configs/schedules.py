@@ -23,7 +23,7 @@ from chalicelib.core.configs.ids import config_id, is_config_id
 from chalicelib.core.configs.model import ScheduledConfig
 from chalicelib.core.configs.schedule import Schedule
 from chalicelib.core.documents import at_field, parse_document
-from chalicelib.core.errors import Conflict, NotFound
+from chalicelib.core.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.core.work.conditions import Among
 from chalicelib.document_ports import Documents, StaleDocument
 from chalicelib.ports import Ports
@@ -78,10 +78,26 @@ def remove_schedule(query: object, ports: Ports) -> dict[str, Any]:
 
 def count_schedules(query: str | None, ports: Ports) -> dict[str, int]:
     """Return how many schedules there are by their config's name; ``{"name": …}``: of one."""
-    found = read_json(query, "query")
-    name = found.get("name") if isinstance(found, dict) else None
+    name = _name_in(read_json(query, "query"))
     counted = Counter(each.name for each in every(ports.documents))
     return {name: counted[name]} if name is not None else dict(sorted(counted.items()))
+
+
+def _name_in(query: object) -> str | None:
+    """The client sends ``{"name": null}`` for all of them, and no query at all."""
+    match query:
+        case None | {"name": None}:
+            return None
+        case {"name": str(name), **others} if not others:
+            return name
+        case dict() if not query:
+            return None
+    raise InvalidRequest(
+        "schedules are counted by their name alone",
+        field="query",
+        value=query,
+        mend='send query={"name": "…"}, or none for all of them',
+    )
 
 
 def every(documents: Documents) -> Iterator[Schedule]:

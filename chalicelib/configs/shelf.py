@@ -142,11 +142,16 @@ class ConfigShelf:
             yield _mark(found)
 
     def remove(self, header: Header) -> None:
-        """Forget the config; its Header goes last, so that half of it can be removed again."""
+        """Forget the config; again is harmless.
+
+        Its document goes first: without it nobody tends it any more, and it can only be removed.
+        Its Header goes last, so that half of it can be removed again.
+        """
+        place = partition_in(header.id), newest_first(header.id)
+        self._documents.remove(f"config-texts#{place[0]}", place[1])
         for each in self.pipelines(header.id):
             self._documents.remove(f"pipelines#{header.id}", each.pipeline.id)
-        for shelf in ("config-texts", "configs"):
-            self._documents.remove(f"{shelf}#{partition_in(header.id)}", newest_first(header.id))
+        self._documents.remove(f"configs#{place[0]}", place[1])
 
     def _once(self, partition: str, key: str, content: dict[str, Any]) -> None:
         with suppress(StaleDocument):

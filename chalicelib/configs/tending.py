@@ -19,7 +19,7 @@ from chalicelib.core.configs import progress
 from chalicelib.core.configs.ids import config_of, number_of, pipeline_ids
 from chalicelib.core.configs.matrices import combinations
 from chalicelib.core.configs.model import ConfigPlan
-from chalicelib.core.configs.pipeline import Header, Pipeline
+from chalicelib.core.configs.pipeline import Header, Pipeline, Status
 from chalicelib.core.errors import Conflict, FalseworkError
 from chalicelib.core.work.ids import is_id
 from chalicelib.document_ports import StaleDocument
@@ -35,9 +35,13 @@ log = logging.getLogger(__name__)
 
 
 def tend_all(works: WorkPorts, ports: Ports, *, seconds: float = PASS_SECONDS) -> int:
-    """Look at every config that has not settled; return how many. Raises Unavailable."""
+    """Look at every config that has not settled; return how many. Raises Unavailable.
+
+    What nobody foresaw of one of them is raised when the others have been looked at.
+    """
     shelf, until = ConfigShelf(ports.documents), ports.clock() + timedelta(seconds=seconds)
     count = 0
+    unforeseen: Exception | None = None
     for mark in shelf.marks(f"{works.mint_entropy():08x}"):
         if ports.clock() > until:
             break
@@ -45,7 +49,12 @@ def tend_all(works: WorkPorts, ports: Ports, *, seconds: float = PASS_SECONDS) -
             _tend_marked(mark, works, ports)
         except FalseworkError:
             log.warning("config %s is looked at again", mark.config, exc_info=True)
+        except Exception as exc:
+            log.exception("config %s is looked at again", mark.config)
+            unforeseen = exc
         count += 1
+    if unforeseen is not None:
+        raise unforeseen
     return count
 
 
@@ -106,7 +115,10 @@ class _Tending:
         if document is None:  # it is being removed
             return True
         config = ConfigPlan.model_validate(document)
-        ends = [self._advanced(kept, config) for kept in self._pipelines(config)]
+        there = {kept.pipeline.id: kept for kept in self._shelf.pipelines(self._header.id)}
+        if not self._may_be_made(self._header.count - len(there)):
+            return False
+        ends = [self._advanced(kept, config) for kept in self._pipelines(config, there)]
         told = progress.tallied(self._header, ends, self._ports.clock())
         try:
             if told != self._header:
@@ -115,9 +127,13 @@ class _Tending:
             return False
         return told.stop is not None
 
-    def _pipelines(self, config: ConfigPlan) -> list[KeptPipeline]:
+    def _may_be_made(self, missing: int) -> bool:
+        """Tell whether so many were never there; or else the config is being removed just now,
+        and its works would be done again."""
+        return missing <= self._header.tally.get(Status.CREATED, 0)
+
+    def _pipelines(self, config: ConfigPlan, there: dict[str, KeptPipeline]) -> list[KeptPipeline]:
         """Return all of them; those that are not there yet are made."""
-        there = {kept.pipeline.id: kept for kept in self._shelf.pipelines(self._header.id)}
         ids = pipeline_ids(self._header.id, self._header.count)
         for each, values in zip(ids, combinations(config.pipeline.matrix), strict=True):
             if each not in there:

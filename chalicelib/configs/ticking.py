@@ -28,8 +28,12 @@ log = logging.getLogger(__name__)
 
 
 def spawn_due(works: WorkPorts, ports: Ports, *, seconds: float = PASS_SECONDS) -> int:
-    """Let schedules spawn that are due; return how many did. Raises Unavailable."""
+    """Let schedules spawn that are due; return how many did. Raises Unavailable.
+
+    What nobody foresaw of one of them is raised when the others have had their turn.
+    """
     now = ports.clock()
+    unforeseen: Exception | None = None
     last, count = schedules.due_key(now, "~"), 0
     for due in walk(ports.documents, schedules.DUE):
         if due.key > last or ports.clock() - now > timedelta(seconds=seconds):
@@ -38,6 +42,11 @@ def spawn_due(works: WorkPorts, ports: Ports, *, seconds: float = PASS_SECONDS) 
             count += _tick(due.key, works, ports)
         except FalseworkError:
             log.exception("schedule %s is looked at again", due.key)
+        except Exception as exc:
+            log.exception("schedule %s is looked at again", due.key)
+            unforeseen = exc
+    if unforeseen is not None:
+        raise unforeseen
     return count
 
 

@@ -6,13 +6,14 @@ request needs another id, for a run never changes what it was asked for.
 
 from __future__ import annotations
 
-import re
 import shlex
 from typing import Final, NamedTuple
 
 from chalicelib.core.job_state import JobState
 from chalicelib.core.lifecycle.attempts import is_exhausted
+from chalicelib.core.lifecycle.endings import WITHOUT_REASON
 from chalicelib.core.run import Run, RunError
+from chalicelib.core.states.failures import child_named
 
 
 class Advice(NamedTuple):
@@ -113,11 +114,17 @@ ADVICE: Final = {
         "a run that it started did not succeed, or could not be started",
         "What it came to: falsework why {child}",
         "If the document has to change, {anew}; else, when the cause is mended, {resume}. Its "
-        "stage then starts runs anew.",
+        "stage then keeps the runs that succeeded, and starts the others anew.",
     ),
     "pipeline": Advice(
         "what its document refers to could not be worked out, or is more than can be kept",
         f"Correct what the message speaks of and {_ANEW}.",
+    ),
+    "fault": Advice(
+        "an error that nobody foresaw came up in a step that Falsework performs itself: most "
+        "likely a fault of ours",
+        "Tell whoever runs this deployment: the log of the engine has its traceback.",
+        "When it is mended, {resume}",
     ),
     "call": Advice(
         "a step that Falsework performs itself could not be done",
@@ -127,12 +134,10 @@ ADVICE: Final = {
     ),
 }
 
-_ENDED: Final = re.compile(r"run (?P<run>\S+) ended in ")
-"""As ``child_runs`` tells of a run that failed."""
 _UNKNOWN: Final = Advice("it failed", "The message tells what is known.")
 _CANCELED: Final = (
-    "The run was canceled by a request (falsework cancel, or POST /runs/{id}/cancel); "
-    "whose it was is not recorded."
+    "was canceled by a request (falsework cancel, or POST /runs/{id}/cancel); whose it "
+    "was tells GET /runs/{id}/audit."
 )
 _IMAGE: Final = (
     "The image cannot be pulled: either its name or tag is wrong, or its registry does not let "
@@ -148,12 +153,20 @@ _CODES: Final = {
 """docker run, exit status; POSIX shell command language, 2.8.2, exit status for commands."""
 
 
-def explain(run: Run, error: RunError) -> list[str]:
-    """Return why the run ended so: where, the cause in words, the message, and what to do."""
+def explain(
+    run: Run, error: RunError, *, subject: str = "The run", top: Run | None = None
+) -> list[str]:
+    """Return why the run ended so: where, the cause in words, the message, and what to do.
+
+    ``top``: the run that is to go on, where that is another one.
+    """
     if error.stage is None:
         if error.cause == "canceled":
-            return [_CANCELED, f"If it is still wanted, {_resume(run)}"]
-        return [f"The run failed: {error.message}"]
+            given = error.message != WITHOUT_REASON
+            reason = [f"The reason that was given: {error.message}"] if given else []
+            then = f"If it is still wanted, {_resume(top or run)}"
+            return [f"{subject} {_CANCELED}", *reason, then]
+        return [f"{subject} failed: {error.message}"]
     job = run.job(error.stage) or _last(run, error.stage)
     code = job.exit_code if job is not None and _is_told(job, error) else None
     advice = ADVICE.get(error.cause, _UNKNOWN)
@@ -163,12 +176,12 @@ def explain(run: Run, error: RunError) -> list[str]:
         "stage": error.stage,
         "job": job.name if job else "its job",
         "queue": job.queue if job else "its queue",
-        "resume": _resume(run),
+        "resume": _resume(top or run),
         "anew": _ANEW,
         "child": _child(error),
     }
     return [
-        f"The run failed in stage {error.stage}: {advice.meaning}{failed}.",
+        f"{subject} failed in stage {error.stage}: {advice.meaning}{failed}.",
         f"The message is: {error.message}",
         *_attempts(run, error.stage),
         *_image(error),
@@ -193,8 +206,8 @@ def _resume(run: Run) -> str:
 
 def _child(error: RunError) -> str:
     """The message says whose end it was, unless the run was never there."""
-    found = _ENDED.match(error.message)
-    return shlex.quote(found["run"]) if found else "RUN, where the message names one"
+    found = child_named(error.message)
+    return shlex.quote(found) if found else "RUN, where the message names one"
 
 
 def _is_told(job: JobState, error: RunError) -> bool:

@@ -28,27 +28,29 @@ STATES: Final[dict[ExecutionStatus, StateName]] = {
 
 
 def announcements(
-    request: Mapping[str, JsonValue], site: Notifications, *, is_child: bool
+    request: Mapping[str, JsonValue], site: Notifications, *, group: str, is_child: bool
 ) -> tuple[Announcement, ...]:
-    """Return what a run of that request, as its plan keeps it, announces.
+    """Return what a run of that request and group, as its plan keeps it, announces.
 
     Raises InvalidRequest where ``options.notify`` names what the site does not have.
     """
     return (
-        *_of_options(request, site),
+        *_of_options(request, site, group),
         *_of_demand(request, site),
-        *(() if is_child and not site.every_run.has_children else _of_site(site)),
+        *(() if is_child and not site.every_run.has_children else _of_site(site, group)),
     )
 
 
-def _of_options(request: Mapping[str, JsonValue], site: Notifications) -> Iterator[Announcement]:
+def _of_options(
+    request: Mapping[str, JsonValue], site: Notifications, group: str
+) -> Iterator[Announcement]:
     options = request.get("options")
     asked = options.get("notify") if isinstance(options, dict) else None
     if asked is None:
         return
     notify = RunNotices.model_validate(asked)
     with at_field("options"):
-        notify.check_targets(site)
+        notify.check_targets(site, group)
     yield Announcement(
         states=notify.on,
         stages=notify.stages,
@@ -81,13 +83,13 @@ def _metadata(request: Mapping[str, JsonValue]) -> ExecutionMetadata | None:
     return ExecutionMetadata.model_validate(metadata) if isinstance(metadata, dict) else None
 
 
-def _of_site(site: Notifications) -> Iterator[Announcement]:
+def _of_site(site: Notifications, group: str) -> Iterator[Announcement]:
     every = site.every_run
     events = (Target(kind="events", name=site.event_bus),) if site.event_bus else ()
     targets = (
         *events,
-        *(Target(kind="topic", name=name) for name in every.topics),
-        *(Target(kind="webhook", name=name) for name in every.webhooks),
+        *(Target(kind="topic", name=name) for name in site.open_to(group, every.topics)),
+        *(Target(kind="webhook", name=name) for name in site.open_to(group, every.webhooks)),
     )
     if targets:
         yield Announcement(

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AliasChoices, BeforeValidator, Field, JsonValue
 
+from chalicelib.core.definition_rights import check_host_volumes
 from chalicelib.core.demand.batch_args import ResourceRequirement
 from chalicelib.core.demand.wire import Wire
 from chalicelib.core.documents import shortened
@@ -129,6 +130,7 @@ def parse_batch_job(document: object, site: Site) -> KindSubmission:
     request = BatchJobRequest.parse(merged(_defaults(body, site), by_name(body, BatchJobRequest)))
     _check_definition(request)
     check_mounts(request.mount_points, request.volumes, request.mount_point_configs)
+    check_host_volumes(request.volumes, site)
     return KindSubmission(KIND, request, run_id, options)
 
 

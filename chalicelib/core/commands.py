@@ -78,6 +78,14 @@ class ReadOutcome(Noun):
     serial: int
 
 
+class TimeChildren(Noun):
+    """Ask how long the children of an array that has ended ran, from that one on."""
+
+    serial: int
+    job_id: str
+    first: int
+
+
 class TendRuns(Noun):
     """Start the runs of a stage's attempt, look at those under way, or cancel them."""
 
@@ -115,6 +123,7 @@ Command = (
     | WatchJob
     | StopJob
     | ReadOutcome
+    | TimeChildren
     | TendRuns
     | WakeParent
     | WakeAt

@@ -10,28 +10,29 @@ What was in vain is part of the whole, and told apart::
                     jobs of one name
     interruptions   jobs that the infrastructure ended: Spot, a lost host
 
+An array's children are priced like jobs of their own, by the sums that the engine keeps of them
+(``lifecycle/child_times.py``). Runs that a run has started have costs of their own; whoever can
+read them adds them up (``with_children``).
+
 What a run cannot know is named in ``not_counted`` and never guessed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from functools import reduce
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import JsonValue
 
-from chalicelib.core.failures import Failure, classify
-from chalicelib.core.job_state import JobState, JobStatus
+from chalicelib.core.job_spells import Spell, is_being_timed, not_counted, resources, spells, waste
 from chalicelib.core.moved_bytes import Moved, moved_by
 from chalicelib.core.noun import Noun
-from chalicelib.core.plans.plan import DefineJobs, JobAction
-from chalicelib.core.prices import MachinePrices, Prices
-from chalicelib.core.run import Run, StageStatus
+from chalicelib.core.prices import Prices
+from chalicelib.core.run import Run
 
 HOUR: Final = 3600
-Waste = Literal["retries", "interruptions"]
 
 
 class Used(Noun):
@@ -56,49 +57,88 @@ class Wasted(Noun):
     interruptions: Used = Used()
 
 
+class ChildCosts(Noun):
+    """What the runs that a run has started, and those that these have, have cost together."""
+
+    runs: int
+    """How many were looked at."""
+    is_whole: bool
+    """Whether those are all; what is beyond them is not in the amount."""
+    amount: float
+    is_final: bool
+    used: Used
+    wasted: Wasted
+
+
 class Cost(Noun):
     """What a run has cost so far."""
 
     run: str
     currency: str
     amount: float
-    """Of machines and bytes together, what was in vain included."""
+    """Of its own machines and bytes together, what was in vain included."""
+    total: float
+    """The amount, and that of the runs that it has started."""
     is_final: bool
-    """Whether nothing of it is going on any more."""
+    """Whether nothing of it is going on any more; of the run's own alone."""
     used: Used
     wasted: Wasted
     moved: Moved
     stages: dict[str, Used]
     not_counted: tuple[str, ...]
     """Sentences: what the amount leaves out, and why."""
+    children: ChildCosts | None = None
+    """Of a run that has started others."""
     prices: str
     """Where the prices are from."""
 
 
 def cost_of(run: Run, prices: Prices, now: datetime) -> Cost:
-    """Return the cost; a job that is running is charged until ``now``."""
-    each = [(job, _used(run, job, prices.of_queue(job.queue), now)) for job in _timed(run)]
+    """Return the run's own cost; a job that is running is charged until ``now``."""
+    each = [(spell, _used(run, spell, prices)) for spell in spells(run, now)]
     used = _sum(had for _, had in each)
     moved = moved_by(run, prices)
     wasted = {
-        kind: _sum(had for job, had in each if _waste(run, job) == kind)
+        kind: _sum(had for spell, had in each if waste(run, spell) == kind)
         for kind in Wasted.model_fields
     }
-    names = dict.fromkeys(job.stage for job, _ in each)
+    names = dict.fromkeys(spell.job.stage for spell, _ in each)
+    amount = round(used.amount + moved.amount, 6)
     return Cost(
         run=run.id,
         currency=prices.currency,
-        amount=round(used.amount + moved.amount, 6),
-        is_final=run.settled_at is not None,
+        amount=amount,
+        total=amount,
+        is_final=run.settled_at is not None and not is_being_timed(run),
         used=_rounded(used),
         wasted=Wasted.model_validate({kind: _rounded(had) for kind, had in wasted.items()}),
         moved=moved,
         stages={
-            name: _rounded(_sum(had for job, had in each if job.stage == name)) for name in names
+            name: _rounded(_sum(had for spell, had in each if spell.job.stage == name))
+            for name in names
         },
-        not_counted=tuple(_not_counted(run)),
+        not_counted=tuple(not_counted(run)),
         prices=prices.as_of,
     )
+
+
+def with_children(own: Cost, others: Iterable[Cost], *, is_whole: bool) -> Cost:
+    """Return the cost of a run with those of the runs that it has started."""
+    known = tuple(others)
+    wasted = {
+        kind: _rounded(_sum(getattr(each.wasted, kind) for each in known))
+        for kind in Wasted.model_fields
+    }
+    children = ChildCosts(
+        runs=len(known),
+        is_whole=is_whole,
+        amount=round(sum(each.amount for each in known), 6),
+        is_final=is_whole and all(each.is_final for each in known),
+        used=_rounded(_sum(each.used for each in known)),
+        wasted=Wasted.model_validate(wasted),
+    )
+    total = round(own.amount + children.amount, 6)
+    return own.model_copy(update={"children": children, "total": total})
 
 
 def brief(cost: Cost) -> dict[str, JsonValue]:
@@ -106,20 +146,14 @@ def brief(cost: Cost) -> dict[str, JsonValue]:
     return cost.model_dump(mode="json", include={"amount", "currency", "is_final"})
 
 
-def _timed(run: Run) -> Iterator[JobState]:
-    """Batch tells no times of the parent of an array that would mean its children's."""
-    return (job for job in run.jobs if job.started_at and not (job.children or 0) > 1)
-
-
-def _used(run: Run, job: JobState, prices: MachinePrices, now: datetime) -> Used:
-    until = job.stopped_at or (job.started_at if job.has_ended else now)
-    if job.started_at is None or until is None:
-        return Used()
-    seconds = max(0.0, (until - job.started_at).total_seconds())
-    had = resources(run, job)
+def _used(run: Run, spell: Spell, prices: Prices) -> Used:
+    had, seconds = resources(run, spell.job), spell.seconds
+    machines = prices.of_queue(spell.job.queue)
     vcpus, memory_gib, gpus = had.get("VCPU", 0), had.get("MEMORY", 0) / 1024, had.get("GPU", 0)
     hourly = (
-        vcpus * prices.vcpu_hour + memory_gib * prices.memory_gib_hour + gpus * prices.gpu_hour
+        vcpus * machines.vcpu_hour
+        + memory_gib * machines.memory_gib_hour
+        + gpus * machines.gpu_hour
     )
     return Used(
         vcpu_seconds=vcpus * seconds,
@@ -127,65 +161,6 @@ def _used(run: Run, job: JobState, prices: MachinePrices, now: datetime) -> Used
         gpu_seconds=gpus * seconds,
         amount=hourly * seconds / HOUR,
     )
-
-
-def resources(run: Run, job: JobState) -> dict[str, float]:
-    """Return what the job asked for, by Batch's words: VCPU, MEMORY in MiB, GPU."""
-    action = run.plan.stage(job.stage).action
-    if not isinstance(action, JobAction):
-        return {}
-    doing = action
-    if job.is_preparation and action.preparation is not None:
-        doing = action.preparation
-    elif job.children and action.fan_out is not None:
-        doing = action.fan_out
-    defined = _defined(run, doing.definition)
-    return {
-        each["type"]: amount
-        for each in (*defined, *doing.resource_requirements)
-        if (amount := _number(each["value"])) is not None
-    }
-
-
-def _defined(run: Run, key: str) -> tuple[dict[str, str], ...]:
-    for stage in run.plan.stages:
-        if isinstance(stage.action, DefineJobs) and key in stage.action.definitions:
-            return stage.action.definitions[key].resource_requirements
-    return ()
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _waste(run: Run, job: JobState) -> Waste | None:
-    if job.status is JobStatus.FAILED:
-        failure = classify(job.exit_code, job.reason)
-        if failure is Failure.INFRASTRUCTURE:
-            return "interruptions"
-        is_final = job.attempt == run.stage(job.stage).attempts and run.stage(job.stage).status
-        if failure is Failure.CANCELED and is_final is StageStatus.CANCELED:
-            return None
-        return "retries"
-    return "retries" if job.is_preparation or not job.is_own else None
-
-
-def _not_counted(run: Run) -> Iterator[str]:
-    for job in run.jobs:
-        if (job.children or 0) > 1:
-            yield (
-                f"{job.stage}: the {job.children} children of array {job.name}, whose times the"
-                " run does not know"
-            )
-    forgotten = run.serial - len({job.serial for job in run.jobs if job.is_own})
-    if forgotten > 0:
-        yield f"{forgotten} submissions that the run no longer lists, or that never became jobs"
-    silent = {job.stage: None for job in _timed(run) if not resources(run, job)}
-    for stage in silent:
-        yield f"{stage}: its job names no resources"
 
 
 def _sum(some: Iterable[Used]) -> Used:

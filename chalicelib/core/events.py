@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime, JsonValue
 
-from chalicelib.core.job_state import JobStatus
+from chalicelib.core.job_state import ChildTimes, JobStatus
 from chalicelib.core.noun import Noun
 from chalicelib.core.plans.plan import Plan
 
@@ -110,6 +110,18 @@ class OutcomeRead(Noun):
     """Of a job that did batches: how many of its stage's are still not done."""
 
 
+class ChildrenTimed(Noun):
+    """The backend told how long some children of an array that has ended ran."""
+
+    run_id: str
+    at: AwareDatetime
+    job_id: str
+    first: int
+    """Where the piece begins; the next one begins at ``times.next``."""
+    times: ChildTimes
+    """Of the piece alone."""
+
+
 class CallEnded(Noun):
     """A call came to its end: with a result, or with the reason why it never will."""
 
@@ -141,6 +153,18 @@ class ChildrenEnded(Noun):
     """Of the error, in the word of RunError.cause."""
 
 
+class StageTried(Noun):
+    """A step of a stage was performed, or could not be, for a reason that nobody foresaw."""
+
+    run_id: str
+    at: AwareDatetime
+    stage: str
+    generation: int
+    attempt: int
+    fault: str | None
+    """What was raised and where, without its text, which may hold anything; None: it went well."""
+
+
 class CancelRequested(Noun):
     """Somebody wants the run to stop."""
 
@@ -157,7 +181,7 @@ class ResumeRequested(Noun):
     at: AwareDatetime
     generation: int | None = None
     """The generation that is to be left; None: whichever the run is in. A repeated request that
-    names it changes nothing the second time."""
+    names it changes nothing the second time, and is a Conflict once that was in vain."""
 
 
 class RollbackRequested(Noun):
@@ -195,8 +219,10 @@ Event = (
     | JobChanged
     | JobNotFound
     | OutcomeRead
+    | ChildrenTimed
     | CallEnded
     | ChildrenEnded
+    | StageTried
     | CancelRequested
     | ResumeRequested
     | RollbackRequested

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
+from chalicelib.core.definition_rights import check_host_volumes
 from chalicelib.core.demand.environment import RESERVED_PREFIXES
 from chalicelib.core.demand.wire import Wire
 from chalicelib.core.documents import at_field, shortened
@@ -173,6 +174,7 @@ def parse_function_request(kind: str, document: object, site: Site) -> KindSubmi
     assert isinstance(request, _JobRequest)  # noqa: S101 -- the others are seen above
     _check_platform(request)
     check_mounts(request.mount_points, request.volumes, request.mount_point_configs)
+    check_host_volumes(request.volumes, site)
     return KindSubmission(kind, request, run_id, options)
 
 

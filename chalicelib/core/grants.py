@@ -52,7 +52,7 @@ def wanted_by(asker: Principal, request: TokenRequest) -> Wanted:
     """Return what the token is to be. Raises Forbidden, naming the field that is too much."""
     has_groups = "groups" in request.model_fields_set
     wanted = Wanted(
-        name=request.name or asker.name[-NAME_CHARACTERS:],
+        name=request.name or _own_name(asker),
         scopes=request.scopes or asker.scopes,
         groups=request.groups if has_groups else asker.groups,
         lifetime=_lifetime(request.lifetime_seconds),
@@ -62,6 +62,11 @@ def wanted_by(asker: Principal, request: TokenRequest) -> Wanted:
     if not asker.may(Scope.ADMIN):
         _check_modesty(wanted, asker)
     return wanted
+
+
+def _own_name(asker: Principal) -> str:
+    """A token that is made by showing another one is the same user's."""
+    return (asker.user or asker.name)[-NAME_CHARACTERS:]
 
 
 def _lifetime(seconds: int | None) -> timedelta:
@@ -108,7 +113,7 @@ def _check_modesty(wanted: Wanted, asker: Principal) -> None:
             value=int(wanted.lifetime.total_seconds()),
             mend=f"ask for at most {int(SHORT.total_seconds())}, and again when it has expired",
         )
-    if wanted.name != asker.name[-NAME_CHARACTERS:]:
+    if wanted.name != _own_name(asker):
         raise Forbidden(
             "a token in another name needs the scope admin",
             field="name",

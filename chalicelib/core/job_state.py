@@ -24,6 +24,20 @@ class JobStatus(StrEnum):
 
 
 ENDED_JOBS: Final = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED})
+SUCCEEDED: Final = "succeeded"
+"""How a child ended that did not fail, in ``ChildTimes.seconds``."""
+
+
+class ChildTimes(Noun):
+    """How long the children of an array ran, as far as somebody has looked."""
+
+    next: int = 0
+    """The first that nobody has looked at; the array's size: all were looked at."""
+    known: int = 0
+    """Of how many the backend still knew anything."""
+    seconds: dict[str, float] = {}
+    """By how they ended: ``SUCCEEDED``, or a word of ``core/failures.py``."""
+    first_started_at: AwareDatetime | None = None
 
 
 class JobState(Noun):
@@ -65,6 +79,8 @@ class JobState(Noun):
     """Looked for after its grace and not there: it never was accepted."""
     is_read: bool = False
     """A worker's job whose claim and result document have been read."""
+    child_times: ChildTimes | None = None
+    """Of an array that has ended; None until somebody has looked."""
 
     @property
     def has_ended(self) -> bool:

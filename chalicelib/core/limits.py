@@ -73,6 +73,9 @@ API_GATEWAY_SECONDS: Final = 29
 LAMBDA_PAYLOAD_BYTES: Final = 6 * 1024 * 1024
 """AWS Lambda developer guide, quotas: synchronous invocation payload, request and response."""
 
+LAMBDA_ENVIRONMENT_BYTES: Final = 4096
+"""AWS Lambda developer guide, quotas: environment variables of a function, in aggregate."""
+
 STATES_PAYLOAD_BYTES: Final = 256 * 1024
 """AWS Step Functions API reference, StateEnteredEventDetails, input: "Maximum length of 262144",
 "in bytes in UTF-8 encoding"; the same of every input and output."""
@@ -81,7 +84,8 @@ STATES_DEFINITION_BYTES: Final = 1_048_576
 """AWS Step Functions API reference, CreateStateMachine: "Maximum length of 1048576"."""
 
 STATE_NAME_CHARACTERS: Final = 80
-"""AWS Step Functions developer guide, best practices and quotas: 80 Unicode characters."""
+"""Amazon States Language specification (states-language.net), States: "less than or equal to 80
+Unicode characters"; AWS Step Functions API reference, StateExitedEventDetails, name: the same."""
 
 VOLUME_NAME_BUDGET_CHARACTERS: Final = 139
 """What ECS and the EFS mount helper leave for ``<job definition name>`` + 3 + ``<volume name>``.
@@ -129,11 +133,19 @@ item, and DynamoDB takes about a thousand a second in the 29 that API Gateway wa
 TOKEN_GROUPS: Final = 1000
 """Our own: names of 128 characters, which must fit an item of DynamoDB."""
 
+DESCENDANTS: Final = 10_000
+"""Our own, and a site's to change: runs that one run may start, their own runs included. At 40 a
+stage at a time that is some hours of work of the engine."""
+
 QUOTA_LIVE_RUNS: Final = 1000
 """Our own: an entry of a tally has 300 bytes at most, and a tally must fit an item of DynamoDB."""
 
 QUOTA_SUBMISSIONS_PER_MINUTE: Final = 100_000
 """Our own, against typing errors: what is counted are the seconds of a minute."""
+
+HTTP_CONNECTIONS: Final = 128
+"""Our own: of ``serve``, each with a thread. Fifty clients at once are nothing, and a browser may
+have six connections."""
 
 IDEMPOTENCY_KEY_CHARACTERS: Final = 255
 """Our own; as much as others take who have such a header."""

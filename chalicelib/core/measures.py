@@ -19,8 +19,8 @@ from chalicelib.core.job_state import JobState
 from chalicelib.core.lifecycle.deadlines import run_ends_at
 from chalicelib.core.lifecycle.endings import cause_of
 from chalicelib.core.lifecycle.jobs import is_worker
-from chalicelib.core.plans.plan import JobAction
-from chalicelib.core.run import Run, Stage, StageStatus
+from chalicelib.core.plans.plan import JobAction, NoAction
+from chalicelib.core.run import HistoryEntry, Run, Stage, StageStatus
 
 
 class Metric(StrEnum):
@@ -115,14 +115,23 @@ def _of_run(before: Run | None, after: Run) -> Iterator[Measure]:
 def _of_stages(before: Run | None, after: Run) -> Iterator[Measure]:
     if before is None:
         return
-    for old, new in zip(before.stages, after.stages, strict=False):
-        if old is new:
+    for plan, old, new in zip(after.plan.stages, before.stages, after.stages, strict=False):
+        if old is new or isinstance(plan.action, NoAction):
             continue
         name = new.stage_name if new.stage_name in STAGES else OTHER
-        for entry in new.history[len(old.history) :]:
+        for entry in _executions(old, new):
             yield Measure(Metric.STAGE_SECONDS, entry.run_time_seconds, (("stage", name),))
-        if new.status is StageStatus.RETRY and old.status is not StageStatus.RETRY:
-            yield Measure(Metric.RETRIES, 1, (("cause", _cause(before, after, old)),))
+            if entry.end_status is StageStatus.RETRY:
+                yield Measure(Metric.RETRIES, 1, (("cause", _cause(before, after, old)),))
+
+
+def _executions(old: Stage, new: Stage) -> Iterator[HistoryEntry]:
+    """Yield the entries of attempts that ended; a stage may be given up without one."""
+    ended = set() if old.status is StageStatus.RUNNING else {old.attempts}
+    for entry in new.history[len(old.history) :]:
+        if entry.attempt not in ended:
+            ended.add(entry.attempt)
+            yield entry
 
 
 def _cause(before: Run, after: Run, stage: Stage) -> str:
@@ -138,24 +147,35 @@ def _cause(before: Run, after: Run, stage: Stage) -> str:
 
 
 def _of_jobs(before: Run | None, after: Run) -> Iterator[Measure]:
-    known = {_name(job): job for job in before.jobs} if before else {}
+    known = before.jobs if before else ()
+    by_id = {job.job_id: job for job in known if job.job_id is not None}
+    unseen = {job.serial: job for job in known if job.job_id is None}
+    adopted = {job.serial for job in by_id.values()}
     for job in after.jobs:
-        yield from _of_job(known.pop(_name(job), None), job)
-    for gone in known.values():
-        if gone.job_id is None and not gone.has_ended:
+        old = by_id.get(job.job_id) if job.job_id is not None else None
+        yield from _of_job(old or unseen.get(job.serial), job, is_copy=job.serial in adopted)
+    serials = {job.serial for job in after.jobs}
+    for gone in unseen.values():
+        if gone.serial not in serials and not gone.has_ended:
             yield Measure(Metric.DEFERRED)
 
 
-def _of_job(old: JobState | None, new: JobState) -> Iterator[Measure]:
+def _of_job(old: JobState | None, new: JobState, *, is_copy: bool) -> Iterator[Measure]:
+    """``is_copy``: another job of the submission was known before."""
     if old is new:
         return
     if new.job_id is not None and (old is None or old.job_id is None):
-        yield Measure(Metric.SUBMISSIONS if new.is_own else Metric.EXTRA_COPIES)
-    if new.started_at is not None and (old is None or old.started_at is None):
-        waited = (new.started_at - new.submit_started_at).total_seconds()
+        is_first = new.is_own and not is_copy
+        yield Measure(Metric.SUBMISSIONS if is_first else Metric.EXTRA_COPIES)
+    began_at = _began_at(new)
+    if began_at is not None and (old is None or _began_at(old) is None):
+        waited = (began_at - new.submit_started_at).total_seconds()
         yield Measure(Metric.QUEUE_WAIT_SECONDS, max(0.0, waited))
 
 
-def _name(job: JobState) -> tuple[int, str | None]:
-    """A submission's own job, whose id comes later, and the extra copies of it."""
-    return (job.serial, None if job.is_own else job.job_id)
+def _began_at(job: JobState) -> datetime | None:
+    """When it had a host; of an array, its first child, which is known when all are."""
+    times, size = job.child_times, job.children or 0
+    if size > 1:
+        return times.first_started_at if times and times.next >= size else None
+    return job.started_at

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
 
 from pydantic import AwareDatetime
@@ -75,8 +76,9 @@ class Notice(Noun):
         return self.told.model_dump(mode="json", exclude_none=True)
 
     def body(self) -> str:
-        """Return the document as text."""
-        return json.dumps(self.document(), ensure_ascii=False, separators=(",", ":"))
+        """Return the document as text, in ASCII: what a program wrote as it failed may have in it
+        what neither SQS nor SNS takes."""
+        return json.dumps(self.document(), separators=(",", ":"))
 
 
 class Mail(NamedTuple):
@@ -128,3 +130,19 @@ def webhook_headers(notice: Notice, body: bytes, secret: str, now: datetime) -> 
         TIMESTAMP: timestamp,
         SIGNATURE: signature(secret, timestamp, body),
     }
+
+
+def seconds_until(retry_after: str | None, now: datetime) -> float:
+    """Return what a Retry-After header asks for: seconds, or a date (RFC 9110, 10.2.3).
+
+    0 where there is none, or none that anybody could follow.
+    """
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    aware = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(0.0, (aware - now).total_seconds())

@@ -18,9 +18,9 @@ us call any host otherwise. The exception is mail, which ``mail_domains`` may bo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -37,20 +37,41 @@ from chalicelib.core.documents import shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.noun import Noun
 from chalicelib.core.plans.announcements import ENDS, EVERY_STAGE, StageStatusName, StateName
+from chalicelib.core.principals import GroupName
 from chalicelib.core.work.sites import SecretReference
 
 MOST_ADDRESSES: Final = 50
 """Each is a message of its own."""
-_ADDRESS: Final = re.compile(r"[^\s@,;<>\"()\[\]\\:\x00-\x1f\x7f]+@[A-Za-z0-9.-]+")
+ANYWHERE: Final = "*"
+_ADDRESS: Final = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
+)
+"""RFC 5322's dot-atom, which is all that SES takes of a local part: 7-bit ASCII (Amazon SES API
+reference, SendEmail); other domains are written in Punycode."""
+Item = TypeVar("Item")
+
+
+def _once(given: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Who says the same a million times says it once; a plan is kept for each run."""
+    return tuple(dict.fromkeys(given))
+
+
+Once = Annotated[tuple[Item, ...], AfterValidator(_once)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 TopicArn = Annotated[
-    str, StringConstraints(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+$")
+    str, StringConstraints(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$")
 ]
+"""Of a standard topic: one that keeps an order, ``….fifo``, would refuse every notice of ours."""
 
 
 def is_address(text: str) -> bool:
     """Tell whether mail can be sent to it; headers cannot be smuggled in with one that is."""
     return len(text) <= 254 and _ADDRESS.fullmatch(text) is not None
+
+
+def _domain_of(address: str) -> str:
+    return address.rpartition("@")[2].lower()
 
 
 def _address(text: str) -> str:
@@ -121,13 +142,19 @@ class Notifications(Noun):
     mail_from: Address | None = None
     """An identity of SES; None: no mail is sent."""
     mail_domains: tuple[str, ...] | None = None
-    """Where mail may go; None: anywhere."""
+    """Where mail may go; None: to the sender's own domain, ``*``: anywhere.
+
+    Who submits writes part of the text, and it is signed with the sender's good name.
+    """
     event_bus: str | None = None
     """Name or ARN of a bus of EventBridge; None: no events are put."""
     every_run: EveryRun = EveryRun()
+    only_for: dict[Name, tuple[GroupName, ...]] = {}
+    """Names of webhooks and topics that hear of the runs of these groups alone."""
 
     @model_validator(mode="after")
     def _know_what_is_named(self) -> Self:
+        check_named("only_for", tuple(self.only_for), (*self.webhooks, *self.topics))
         check_named("every_run.topics", self.every_run.topics, tuple(self.topics))
         check_named("every_run.webhooks", self.every_run.webhooks, tuple(self.webhooks))
         return self
@@ -137,24 +164,32 @@ class Notifications(Noun):
         """Whether there is anything to tell with."""
         return bool(self.webhooks or self.topics or self.mail_from or self.event_bus)
 
+    def open_to(self, group: str, names: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the names that may hear of the group's runs."""
+        return tuple(each for each in names if group in self.only_for.get(each, (group,)))
+
     def may_mail(self, address: str) -> bool:
         """Tell whether mail may go there."""
-        domain = address.rpartition("@")[2].lower()
-        known = self.mail_domains
-        return known is None or domain in {each.lower() for each in known}
+        own = (_domain_of(self.mail_from or ""),)
+        known = {
+            each.lower() for each in (own if self.mail_domains is None else self.mail_domains)
+        }
+        return ANYWHERE in known or _domain_of(address) in known
 
 
 class RunNotices(Noun):
     """``options.notify``: which changes of this run are told, and to whom."""
 
-    on: tuple[StateName, ...] = ENDS
-    stages: tuple[str, ...] = ()
+    on: Once[StateName] = ENDS
+    stages: Once[str] = ()
     """Names of stages whose changes are told as well; ``*`` for all of them."""
-    stages_on: tuple[StageStatusName, ...] = ("RETRY", "ERROR", "COMPLETE")
-    topics: tuple[Name, ...] = ()
-    webhooks: tuple[Name, ...] = ()
+    stages_on: Once[StageStatusName] = ("RETRY", "ERROR", "COMPLETE")
+    topics: Once[Name] = ()
+    webhooks: Once[Name] = ()
     """Both by the names that the site has for them."""
-    mail: tuple[Address, ...] = Field(default=(), max_length=MOST_ADDRESSES)
+    mail: Annotated[
+        tuple[Address, ...], Field(max_length=MOST_ADDRESSES), AfterValidator(_once)
+    ] = ()
 
     @model_validator(mode="after")
     def _tell_somebody(self) -> Self:
@@ -171,10 +206,13 @@ class RunNotices(Noun):
         """Raise InvalidRequest for a stage that the run does not have."""
         check_named("notify.stages", self.stages, (EVERY_STAGE, *names))
 
-    def check_targets(self, site: Notifications) -> None:
-        """Raise InvalidRequest for what this site cannot tell."""
-        check_named("notify.topics", self.topics, tuple(site.topics))
-        check_named("notify.webhooks", self.webhooks, tuple(site.webhooks))
+    def check_targets(self, site: Notifications, group: str) -> None:
+        """Raise InvalidRequest for what this site cannot tell, or not of that group's runs.
+
+        What is for others alone is not there: whose it is nobody learns by trying.
+        """
+        check_named("notify.topics", self.topics, site.open_to(group, site.topics))
+        check_named("notify.webhooks", self.webhooks, site.open_to(group, site.webhooks))
         for address in self.mail:
             if site.mail_from is None or not site.may_mail(address):
                 why = "sends no mail" if site.mail_from is None else "sends no mail there"
@@ -189,11 +227,12 @@ class RunNotices(Noun):
 
 def check_named(field: str, given: Sequence[str], known: Sequence[str]) -> None:
     """Raise InvalidRequest for a name that is not known."""
+    mend = f"give one of {', '.join(known)}" if known else "leave it out: there are none"
     for name in given:
         if name not in known:
             raise InvalidRequest(
                 f"there is no {name!r:.100}",
                 field=field,
                 value=shortened(name),
-                mend=f"give one of {', '.join(known) or 'none: there are none'}",
+                mend=mend,
             )

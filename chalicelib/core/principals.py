@@ -33,9 +33,22 @@ class Principal(Noun):
 
     name: str = Field(min_length=1, max_length=200)
     """As audits show it; never a secret."""
+    user: str = ""
+    """Who it is, whichever of their tokens they show; empty: as ``name``."""
     scopes: frozenset[Scope]
     groups: frozenset[str] | None
     """Whose runs they see; None: everybody's."""
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What stays the same when a token is made anew for the same user, and for nobody else.
+
+        Names are no secret, so groups and scopes belong to it: who has them sees and may the same.
+        """
+        if not self.user:
+            return (self.name,)
+        groups = ["all"] if self.groups is None else ["some", *sorted(self.groups)]
+        return (self.user, " ".join(sorted(self.scopes)), *groups)
 
     def may(self, scope: Scope) -> bool:
         """Tell whether the principal has the scope."""

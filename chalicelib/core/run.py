@@ -99,6 +99,12 @@ class Stage(StageState):
     """How many of them are not done; 0: only the finish is."""
     children: Children | None = None
     """Whose runs may be under way; None once all have ended and settled, or none were started."""
+    former: Children | None = None
+    """Whose runs ended last, if those that succeeded may stand for runs of the next attempt."""
+    faults: int = 0
+    """How often in a row a step of it raised what nobody foresaw."""
+    faulted_at: AwareDatetime | None = None
+    """When it did so last."""
     attempts_before: int | None = None
     """How many of the attempts are of earlier generations; None: nobody wants to know."""
     retry_at: AwareDatetime | None = None
@@ -116,9 +122,11 @@ class RunError(Noun):
     cause: str
     """One word: of a failed job that of ``core/failures.py``; else ``refused`` (the backend does
     not take the job), ``lost`` (nobody knows what became of it), ``worker`` (our own failed),
-    ``call`` (a step of the engine did), ``no_response`` and ``bad_response`` (of a function's
-    job), ``function`` (one that was called raised), ``queue_wait`` (no host took the job in time),
-    ``attempts_exhausted`` (others used them up) and, without a stage, ``canceled``."""
+    ``call`` (a step of the engine did), ``fault`` (such a step raised what nobody foresaw),
+    ``child`` (a run that it started failed), ``pipeline`` (its document did), ``no_response`` and
+    ``bad_response`` (of a function's job), ``function`` (one that was called raised),
+    ``queue_wait`` (no host took the job in time), ``attempts_exhausted`` (others used them up)
+    and, without a stage, ``canceled``."""
     message: str
 
 
@@ -154,6 +162,8 @@ class RunRecord(Noun):
     created_at: AwareDatetime
     resumed_at: AwareDatetime | None = None
     """When the generation began, if it is not the first."""
+    begun_by: str | None = None
+    """What was asked then, in words; None of runs that an earlier version let go on."""
     started_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     settled_at: AwareDatetime | None = None

@@ -18,6 +18,7 @@ from chalicelib.core.flowserv.results import ResultSchema
 from chalicelib.core.flowserv.workflows import Workflow, WorkflowId
 from chalicelib.core.group_rules import GroupRules
 from chalicelib.core.identities import Identities
+from chalicelib.core.limits import DESCENDANTS
 from chalicelib.core.notifications import Notifications
 from chalicelib.core.noun import Noun
 from chalicelib.core.prices import Prices
@@ -85,6 +86,8 @@ class Site(Noun):
 
     allow_privileged: bool = False
     """Whether containers may run privileged at all."""
+    allow_host_volumes: bool = False
+    """Whether containers may mount folders of the machine that they run on."""
     mirror_outputs: bool = False
     """Whether bringing outputs home deletes what else is at their destination."""
     delete_by_default: bool = False
@@ -111,6 +114,8 @@ class Site(Noun):
     worker_image: str = "falsework-worker"
     worker_role_arn: str | None = None
     """The role of the jobs that our own worker does; None: what the host has."""
+    own_roles: tuple[str, ...] = ()
+    """ARNs of other roles that are Falsework's own; the AWS home knows them."""
     fair_share_queues: tuple[str, ...] = ()
     """Queues with a fair share policy, which take no job that names no share."""
     scratch_bucket: str = "falsework"
@@ -161,6 +166,8 @@ class Site(Noun):
     delete_outputs_with_run: bool = True
     """Whether outputs can be deleted with their run: by flowserv's DELETE always, by ours where
     it says ``files=true``. False: what lies at a destination stays."""
+    most_descendants: int = Field(default=DESCENDANTS, ge=1)
+    """How many runs one run may start, those that its runs start included, ended or not."""
     archive_days: int = Field(default=ARCHIVE_DAYS, ge=1)
     """How old a kept archive may be; the scratch bucket's lifecycle rule says the same."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from chalicelib.core.batch_rules import is_batch_name
-from chalicelib.core.demand.scaffolding import Scaffolding
+from chalicelib.core.demand.scaffolding import PrepareDemandScaffoldingRequest, Scaffolding
 from chalicelib.core.errors import Forbidden, InvalidRequest, TooLarge
 from chalicelib.core.limits import BATCH_JOB_DEFINITION_BYTES
 from chalicelib.core.own_bucket import check_not_own
@@ -50,11 +50,16 @@ def object_paths(submission: Submission, prepared: Scaffolding) -> Iterator[tupl
     """Every place in S3 that the request names: (field, path)."""
     for name, request in named_inputs(prepared):
         yield f"{PARAMETERS}.params.{name}", request.source_path
-    prefix = submission.request.demand_execution.execution_parameters.output_s3_prefix
-    yield f"{PARAMETERS}.output_s3_prefix", prefix or ""
+    yield from named_places(submission.request)
     for name, request in named_outputs(prepared):
         yield f"{PARAMETERS}.params.{name}", request.destination_path
-    context = submission.request.context_manager_configuration
+
+
+def named_places(request: PrepareDemandScaffoldingRequest) -> Iterator[tuple[str, str]]:
+    """Of these the ones that stand in the request itself, and not in its parameters."""
+    prefix = request.demand_execution.execution_parameters.output_s3_prefix
+    yield f"{PARAMETERS}.output_s3_prefix", prefix or ""
+    context = request.context_manager_configuration
     for way in ("input", "output"):
         field = f"{way}_data_sync_configuration"
         path = getattr(context, field).temporary_request_payload_path

@@ -50,7 +50,12 @@ class Token(Noun):
     @property
     def principal(self) -> Principal:
         """Return who shows it."""
-        return Principal(name=f"{self.name} ({self.id})", scopes=self.scopes, groups=self.groups)
+        return Principal(
+            name=f"{self.name} ({self.id})",
+            user=self.name,
+            scopes=self.scopes,
+            groups=self.groups,
+        )
 
     def view(self) -> dict[str, Any]:
         """Return what may be known of it: neither salt nor digest."""

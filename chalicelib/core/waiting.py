@@ -22,6 +22,7 @@ from chalicelib.core.lifecycle.deadlines import (
     wait_ends_at,
     waiting_job,
 )
+from chalicelib.core.lifecycle.faults import MOST_FAULTS
 from chalicelib.core.lifecycle.jobs import grace_ends_at, is_current
 from chalicelib.core.plans.plan import JobAction, StagePlan
 from chalicelib.core.plans.run_actions import RunsAction
@@ -50,6 +51,12 @@ def what_it_waits_for(
     """
     stage = run.stage(plan.name)
     job = run.job(plan.name)
+    if stage.faults:
+        yield (
+            f"Stage {plan.name}: a step of it has raised what nobody foresaw {stage.faults} times "
+            f"in a row; it is tried again each minute, and after {MOST_FAULTS} times the stage "
+            "fails. The log of the engine has the rest."
+        )
     if stage.status is StageStatus.RETRY:
         yield _next_attempt(run, plan, stage)
     elif isinstance(plan.action, RunsAction):

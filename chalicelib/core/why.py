@@ -18,6 +18,7 @@ from chalicelib.core.lifecycle.advance import ready
 from chalicelib.core.lifecycle.children import is_awaited
 from chalicelib.core.lifecycle.deadlines import run_ends_at
 from chalicelib.core.lifecycle.jobs import grace_ends_at, is_current
+from chalicelib.core.lineage import explain_path
 from chalicelib.core.plans.plan import CleanUpPolicy
 from chalicelib.core.run import Run, RunState, StageStatus
 from chalicelib.core.waiting import runs_text, time_text, what_it_waits_for
@@ -26,11 +27,16 @@ Children = Mapping[str, Sequence[str]]
 """Stage → the runs that it has started and that are not known to have ended."""
 
 
-def why(run: Run, at: datetime, children: Children | None = None) -> list[str]:
-    """Return the sentences, the most important first; a settled run's last says that it is."""
+def why(
+    run: Run, at: datetime, children: Children | None = None, below: Sequence[Run] = ()
+) -> list[str]:
+    """Return the sentences, the most important first; a settled run's last says that it is.
+
+    ``below``: the runs that its failure came from, down to the one that failed by itself.
+    """
     known = children or {}
     told = [
-        *_end(run),
+        *_end(run, below),
         *_under_way(run, at, known),
         *_other_jobs(run, at),
         *_other_runs(run, known),
@@ -45,10 +51,12 @@ def why(run: Run, at: datetime, children: Children | None = None) -> list[str]:
     return told
 
 
-def _end(run: Run) -> Iterator[str]:
+def _end(run: Run, below: Sequence[Run]) -> Iterator[str]:
     if not run.is_terminal:
         return
-    if run.error is not None:
+    if below:
+        yield from explain_path(run, below)
+    elif run.error is not None:
         yield from explain(run, run.error)
     elif run.state is RunState.SUCCESS:
         yield "The run succeeded: what it was for is done."

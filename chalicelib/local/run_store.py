@@ -70,7 +70,7 @@ class LocalRunStore:
     def load_many(self, run_ids: Collection[str]) -> tuple[Run, ...]:
         """Return those that are there."""
         found = []
-        for run_id in run_ids:
+        for run_id in dict.fromkeys(run_ids):
             with suppress(NotFound):
                 found.append(self.load(run_id))
         return tuple(found)

@@ -17,8 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from chalicelib.accepting import accept, begin_again, check_queue
-from chalicelib.core.allowances import Listed, Use, check_allowed
+from chalicelib.accepting import accept, begin_again, check_group, check_queue
 from chalicelib.core.errors import Conflict, NotFound, StaleRun
 from chalicelib.core.events import RollbackRequested, RunRequested
 from chalicelib.core.flowserv.archive import (
@@ -31,6 +30,7 @@ from chalicelib.core.flowserv.archive import (
 from chalicelib.core.flowserv.files import RunFile, outputs_of
 from chalicelib.core.plans.archives import FIRST_STAGE, KIND, archive_run_id, plan_archive
 from chalicelib.core.run import Run, RunRecord, RunState
+from chalicelib.core.uses import Listed, Use
 from chalicelib.core.worker_documents import ArchivedOutput, ArchiveOrder
 from chalicelib.file_ports import Contents
 from chalicelib.ports import Ports
@@ -137,7 +137,7 @@ def _made(run: Run, uri: str, ports: Ports) -> Run | None:
 def _begun(run: Run, uri: str, ports: Ports) -> Run:
     queue = ports.site.default_job_queue
     use = Use("site.default_job_queue", Listed.QUEUE, queue)
-    check_allowed(run.group, [use], ports.site.groups)
+    check_group(run.group, [use], ports)
     check_queue(use.field, queue, ports)
     outputs = (ArchivedOutput(**output._asdict()) for output in outputs_of(run))
     order = ArchiveOrder(

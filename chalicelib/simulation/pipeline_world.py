@@ -8,7 +8,8 @@
 
 Besides what holds of every run: a run is born only while its parent waits for runs of that very
 attempt, and no more of them live than may; none lives when its parent has settled, unless a user
-let it go on by itself; and what a stage's result says is what its runs came to, none forgotten.
+let it go on by itself; what a stage's result says is what its runs came to, none forgotten; and
+the tally of a run that nobody started has all that came of it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from chalicelib import kinds
+from chalicelib import descendants, kinds
 from chalicelib.accepting import begin_again
 from chalicelib.child_progress import Progress, child_id, key_of, partition_of
 from chalicelib.core.plans.run_actions import RunsAction
@@ -134,6 +135,7 @@ class PipelineWorld(World):
         if not self.findings.found:
             for run in self.store.runs.values():
                 self.findings.found.extend(self._wrong_results(run))
+                self.findings.found.extend(self._uncounted(run))
 
     def _wrong_results(self, run: Run) -> Iterator[str]:
         """What is complete tells of every run that its document asks for."""
@@ -159,6 +161,14 @@ class PipelineWorld(World):
                 yield f"run {run.id}: the result of {stage.stage_name} is not its runs'"
             if action.for_each and is_good and len(ids) != len(_items(run)):
                 yield f"run {run.id}: stage {stage.stage_name} forgot items"
+
+    def _uncounted(self, run: Run) -> Iterator[str]:
+        """Who is about to start runs counts them first."""
+        below = [other for other in self.store.runs.values() if other.plan.root == run.uid]
+        found = self.papers.load(descendants.partition_of(run), descendants.KEY)
+        counted = found.content["count"] if found else 0
+        if run.plan.root is None and len(below) > counted:
+            yield f"run {run.id}: {len(below)} runs came of it, and {counted} were counted"
 
     def _last_ids(self, run: Run, stage: Stage) -> list[str]:
         """Of the attempt that completed it, which may be of an earlier generation, and of those

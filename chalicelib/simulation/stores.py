@@ -43,7 +43,7 @@ class StrictRunStore:
 
     def load_many(self, run_ids: Collection[str]) -> tuple[Run, ...]:
         """Return those that are there."""
-        return tuple(self.runs[each] for each in run_ids if each in self.runs)
+        return tuple(self.runs[each] for each in dict.fromkeys(run_ids) if each in self.runs)
 
     def save(self, run: Run) -> Run:
         """Save under the version condition. Raises StaleRun."""

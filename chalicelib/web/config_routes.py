@@ -69,7 +69,9 @@ def migrate_config() -> Response:
     """Deploy a config of version 1, or one that a server of version 1 kept."""
     works, ports = own_ports()
     sent = document_of(routes.current_request)
-    return json_answer(deploying.migrate(sent, works, ports, origin(works, ports)))
+    made = deploying.migrate(sent, works, ports, origin(works, ports))
+    pushing.push_deposited(*bootstrap.dispatcher())
+    return json_answer(made)
 
 
 @routes.route("/pipelines/v2/configs", methods=["GET"])

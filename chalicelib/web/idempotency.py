@@ -126,7 +126,7 @@ def _trial(begun: Begun) -> Iterator[None]:
 
 def _shelf(request: Request, key: str) -> _Shelf:
     path = request.path.format(**(request.uri_params or {}))
-    name = digest_of(asked.caller().principal.name, request.method, path, key)
+    name = digest_of(*asked.caller().principal.identity, request.method, path, key)
     return _Shelf(asked.ports(), f"idempotency#{name[:2]}", name)
 
 

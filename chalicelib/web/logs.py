@@ -1,8 +1,9 @@
 """The log of a Lambda: one JSON object a line, with the ids by which one event's lines are found.
 
 Every module logs through the standard library. In Lambda the root logger's handlers get
-powertools' formatter, and the middleware puts the event's id, and what it is about, into every
-line written meanwhile. What came in is never logged: it may hold what nobody should read.
+powertools' formatter, and the middleware says what is in hand (``log_ids``), so that every line
+that is written meanwhile, a library's too, has ``event_id``, ``correlation_id`` and, where it is
+about one, ``run_id``. What came in is never logged: it may hold what nobody should read.
 """
 
 from __future__ import annotations
@@ -11,15 +12,13 @@ import logging
 import sys
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chalice.app import Request
 
 from chalicelib import bootstrap
 from chalicelib.aws.inbound import ids_of
-
-if TYPE_CHECKING:  # imported in Lambda only, where it writes
-    from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+from chalicelib.log_ids import about, ids
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +27,8 @@ def with_ids(event: Any, get_response: Callable[[Any], Any]) -> Any:
     """Middleware for every handler: log with the event's ids, and log what it fails of."""
     if not bootstrap.settings().in_lambda:
         return get_response(event)
-    with _formatter().append_context_keys(**_ids(event)):
+    _shape_lines()
+    with about(**_ids(event)):
         try:
             return get_response(event)
         except Exception:
@@ -37,9 +37,9 @@ def with_ids(event: Any, get_response: Callable[[Any], Any]) -> Any:
 
 
 @cache
-def _formatter() -> LambdaPowertoolsFormatter:
+def _shape_lines() -> None:
     """Lambda's own handler is kept, for it frames the lines; there is one unless in a test."""
-    from aws_lambda_powertools.logging.formatter import (  # noqa: PLC0415  (see above)
+    from aws_lambda_powertools.logging.formatter import (  # noqa: PLC0415 -- in Lambda only
         LambdaPowertoolsFormatter,
     )
 
@@ -50,13 +50,26 @@ def _formatter() -> LambdaPowertoolsFormatter:
         root.addHandler(logging.StreamHandler(sys.stdout))
     for handler in root.handlers:
         handler.setFormatter(formatter)
+        handler.addFilter(_has_ids)
     root.setLevel(logging.INFO)
     logging.getLogger("botocore").setLevel(logging.WARNING)
-    return formatter
+
+
+def _has_ids(record: logging.LogRecord) -> bool:
+    """Put the ids into the line, but for those that its writer knew better; let it pass."""
+    for name, text in ids().items():
+        if not hasattr(record, name):
+            setattr(record, name, text)
+    return True
 
 
 def _ids(event: Any) -> dict[str, str]:
     if isinstance(event, Request):
-        return {"event_id": str(event.context.get("requestId", ""))}
-    invocation = str(getattr(event.context, "aws_request_id", ""))
-    return {**ids_of(event.to_dict()), "function_request_id": invocation}
+        request_id = str(event.context.get("requestId", ""))
+        run_id = str((event.uri_params or {}).get("run_id", ""))
+        told = {"event_id": request_id, "run_id": run_id}
+        context = event.lambda_context
+    else:
+        told, context = ids_of(event.to_dict()), event.context
+    invocation = str(getattr(context, "aws_request_id", ""))
+    return {"correlation_id": told["event_id"], **told, "function_request_id": invocation}

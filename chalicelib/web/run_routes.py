@@ -101,7 +101,8 @@ def explain_run(run_id: str) -> Response:
     """Answer in sentences what the run waits for, or why it ended so, and what to do."""
     ports = asked.ports()
     run = ports.runs.load(run_id)
-    told = why(run, ports.clock(), children.waited_for(run, ports))
+    below = children.failed_below(run, ports)
+    told = why(run, ports.clock(), children.waited_for(run, ports), below)
     return json_answer({"run": run.id, "state": run.state, "why": told})
 
 

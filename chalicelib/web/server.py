@@ -2,7 +2,9 @@
 
 What a request may cost is bounded before it is read: its head by ``guards``, its size by its
 Content-Length, its time by one deadline for all of it, the wait for it included (a reader that
-counts the time between two bytes can be held for ever by a client that sends one a minute).
+counts the time between two bytes can be held for ever by a client that sends one a minute). How
+many are served at once ``doorkeeper`` bounds; while all places are taken nobody keeps one without
+asking for anything.
 """
 
 from __future__ import annotations
@@ -20,12 +22,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
 from chalicelib.core.errors import FalseworkError
+from chalicelib.core.limits import HTTP_CONNECTIONS
+from chalicelib.web.deadline_reader import DeadlineReader
+from chalicelib.web.doorkeeper import Doorkeeper
 from chalicelib.web.gateway import Answer, Gateway, problem_answer
 from chalicelib.web.guards import refusal_of
 
 REQUEST_SECONDS: Final = 30.0
 """How long a whole request may take to arrive, and a connection may be idle."""
-
 _LINGER_SECONDS: Final = 2.0
 _LINGER_BYTES: Final = 64 * 1024 * 1024
 _LOG: Final = logging.getLogger("falsework.http")
@@ -45,10 +49,12 @@ class Server(ThreadingHTTPServer):
         gateway: Gateway,
         *,
         request_seconds: float = REQUEST_SECONDS,
+        most_connections: int = HTTP_CONNECTIONS,
     ) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.gateway = gateway
         self.request_seconds = request_seconds
+        self.door = Doorkeeper(most_connections)
         super().__init__((host, port), Handler)
 
     @property
@@ -61,6 +67,29 @@ class Server(ThreadingHTTPServer):
         """Bind without asking DNS for our own name, which takes seconds on some machines."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Begin a thread for the connection, or turn it away."""
+        if not self.door.enter():
+            self.door.refuse(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be had
+            self.door.leave()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve the connection in its thread, and give its place back."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.door.leave()
+
+    def server_close(self) -> None:
+        """Listen no longer."""
+        super().server_close()
+        self.door.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         """Log what a connection died of; clients that hang up are no news."""
@@ -85,12 +114,12 @@ class Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         """Put a reader with a deadline in the place of the socket's own."""
         super().setup()
-        self._reader = _DeadlineReader(self.connection)
+        self._reader = DeadlineReader(self.connection, lambda: self.server.door.is_full)
         self.rfile = io.BufferedReader(self._reader)
 
     def handle_one_request(self) -> None:
         """Start the request's time."""
-        self._reader.deadline = time.monotonic() + self.server.request_seconds
+        self._reader.begin(self.server.request_seconds)
         self.connection.settimeout(self.server.request_seconds)
         super().handle_one_request()
 
@@ -206,21 +235,3 @@ class Handler(BaseHTTPRequestHandler):
 
 def _framed(chunk: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(chunk), chunk)
-
-
-class _DeadlineReader(io.RawIOBase):
-    """A socket's bytes until a point in time; then TimeoutError."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self.deadline = 0.0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the request took too long to arrive")
-        self._connection.settimeout(left)
-        return self._connection.recv_into(buffer)

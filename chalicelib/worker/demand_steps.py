@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 from uuid import uuid4
 
+from chalicelib.core.definition_rights import check_host_volumes
 from chalicelib.core.demand.batch_args import (
     CreateDefinitionAndPrepareArgsRequest,
     CreateDefinitionAndPrepareArgsResponse,
@@ -56,6 +57,7 @@ def define_and_prepare(
     """
     if request.privileged and not site.allow_privileged:
         raise forbidden_privilege("privileged")
+    check_host_volumes(request.volumes, site)
     name = request.job_name or f"{request.job_definition_name}-{uuid4()}"
     prepare_args(request, site, job_definition_arn="", job_name=name)  # before anything is made
     definition = _definition(request, facilities.resolve_image(request.image))

@@ -37,7 +37,8 @@ def post(address: str, body: bytes) -> int:
         raise ValueError("a webhook's address begins with https://")
     headers = {"Content-Type": "application/json"}
     # The operator's own address, who may have a relay of his own in his own network.
-    return posting.post(address, body, headers, may_be_private=True, seconds=SECONDS)
+    answer = posting.post(address, body, headers, may_be_private=True, seconds=SECONDS)
+    return answer.status
 
 
 class Slack:

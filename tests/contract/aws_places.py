@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from moto import mock_aws
 
 from chalicelib.aws.batch_jobs import BatchJobRunner, submitting_client
@@ -20,10 +21,19 @@ REGION = "us-east-1"
 ACCOUNT = "123456789012"
 
 
+SESSION = boto3.session.Session(region_name=REGION)
+"""One for all accounts: it keeps the services' models, which take half a second to read."""
+
+
 @contextmanager
-def moto_account() -> Iterator[None]:
-    """An empty account; Batch jobs in it have succeeded as soon as they are submitted."""
-    with mock_aws(config={"batch": {"use_docker": False}}):
+def moto_account(**more: Any) -> Iterator[None]:
+    """An empty account; Batch jobs in it have succeeded as soon as they are submitted.
+
+    ``more`` is moto's configuration of other services.
+    """
+    told = {"batch": {"use_docker": False}, **more}
+    with pytest.MonkeyPatch.context() as patch, mock_aws(config=told):
+        patch.setattr(boto3, "DEFAULT_SESSION", SESSION)
         yield
 
 

@@ -94,6 +94,14 @@ def test_a_file_comes_back_byte_for_byte(place, tmp_path, size):
     assert place.carrier.head(place.uri("c")).size_bytes == size
 
 
+@pytest.mark.parametrize("size", [4, 19 * MIB])
+def test_a_file_may_lie_where_names_are_not_utf8(place, tmp_path, size):
+    path = tmp_path / os.fsdecode(b"odd\xff")
+    path.write_bytes(content(size))
+    place.bring((str(path), place.uri("k")))
+    assert place.carrier.read(place.uri("k")) == content(size)
+
+
 @pytest.mark.parametrize("listed", [0, 4, 19 * MIB, 40 * MIB])
 @pytest.mark.parametrize("size", [0, 4, 19 * MIB])
 def test_what_has_changed_since_it_was_listed_arrives_as_it_is(place, tmp_path, listed, size):

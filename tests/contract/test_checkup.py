@@ -6,39 +6,50 @@ import io
 import json
 import zipfile
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from chalicelib.aws.checkup import check_up
+from chalicelib.aws.checkup.account import ON_DEMAND_VCPUS, SPOT_VCPUS
+from chalicelib.aws.checkup.alarms import ALARMS
 from chalicelib.aws.checkup.deployment import Deployment
 from chalicelib.aws.checkup.functions import BY_QUEUE, BY_RULE, FUNCTIONS, REPORTS
 from chalicelib.aws.checkup.policies import needed
 from chalicelib.aws.checkup.queues import FED, LAST
 from chalicelib.aws.clients import Clients
 from chalicelib.core.findings import Finding, Verdict, skew
-from infra import policies
+from infra import policies, templates
 from tests.clouds.foundation import table_properties
-from tests.contract.aws_places import ACCOUNT, REGION, make_queue
+from tests.contract.aws_places import ACCOUNT, REGION, SESSION, make_queue, moto_account
 
 NAME = "falsework-dev"
-_SESSION = boto3.session.Session(region_name=REGION)
-"""One for all accounts: it keeps the services' models, which take half a second to read."""
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{NAME}-worker:latest"
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 SECRET = "hunter2"
+
+
+class _Answered(NamedTuple):
+    """What botocore looks at of an answer's envelope."""
+
+    status_code: int
 
 
 class Account:
     """A deployment as ``make deploy`` leaves it, made by hand where moto cannot."""
 
     def __init__(self) -> None:
-        self.clients = Clients(REGION, session=_SESSION)
+        self.clients = Clients(REGION, session=SESSION)
         self.mappings: dict[str, str] = {}
+        self.answers: dict[tuple[str, str], dict[str, Any]] = {}
+        self._answer("lambda", "GetFunctionRecursionConfig", {"RecursiveLoop": "Allow"})
+        limits = {"UnreservedConcurrentExecutions": 1000}
+        self._answer("lambda", "GetAccountSettings", {"AccountLimit": limits})
+        self._answer("service-quotas", "GetServiceQuota", {"Quota": {"Value": 256.0}})
+        self._answer("service-quotas", "GetAWSDefaultServiceQuota", {"Quota": {"Value": 5.0}})
         self._make_table()
         self._make_queues()
+        self._make_alarms()
         make_queue(f"{NAME}-spot")
         for handler in FUNCTIONS:
             self._make_function(handler)
@@ -60,6 +71,32 @@ class Account:
 
     def get(self, service: str) -> Any:
         return self.clients.get(service)
+
+    def _answer(self, service: str, operation: str, answer: dict[str, Any]) -> None:
+        """Answer in the place of moto, which does not know what is asked."""
+        self.answers[service, operation] = answer
+
+        def told(**_: Any) -> tuple[Any, dict[str, Any]]:
+            found = self.answers[service, operation]
+            return _Answered(400 if "Error" in found else 200), found
+
+        self.get(service).meta.events.register(f"before-call.{service}.{operation}", told)
+
+    def _make_alarms(self) -> None:
+        sns = self.get("sns")
+        self.topic = sns.create_topic(Name=f"{NAME}-alarms")["TopicArn"]
+        queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{NAME}-dead-letters"
+        made = sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=queue)
+        self.subscription = made["SubscriptionArn"]
+        for name in ALARMS:
+            self.make_alarm(name, AlarmActions=[self.topic])
+
+    def make_alarm(self, name: str, **told: Any) -> None:
+        self.get("cloudwatch").put_metric_alarm(
+            AlarmName=f"{NAME}-{name}", Namespace="N", MetricName="M", Statistic="Sum",
+            Period=300, EvaluationPeriods=1, ComparisonOperator="GreaterThanThreshold",
+            Threshold=0, **told,
+        )  # fmt: skip
 
     def check(self) -> dict[str, Finding]:
         found = check_up(Deployment(NAME, self.clients, lambda: datetime.now(UTC)))
@@ -141,8 +178,7 @@ def _zip() -> bytes:
 
 @pytest.fixture
 def account():
-    told = {"batch": {"use_docker": False}, "lambda": {"use_docker": False}}
-    with mock_aws(config=told):
+    with moto_account(**{"lambda": {"use_docker": False}}):
         account = Account()
         yield account
         account.clients.close()
@@ -157,7 +193,8 @@ def test_nothing_must_be_mended_of_a_whole_deployment(account):
         "queue submissions", "queue wake: visibility", "queue dead-letters",
         "function falsework-dev", "mapping of on_wake", "mapping of on_submission: failures",
         "rule of on_sweep", "policy of falsework-dev-on_sweep", "worker image",
-        "job queue falsework-dev-spot",
+        "job queue falsework-dev-spot", "wake-ups that follow each other", "alarms",
+        "topic falsework-dev-alarms", "Spot vCPUs", "on-demand vCPUs",
     } <= fine  # fmt: skip
 
 
@@ -255,6 +292,41 @@ def _disable_queue(account: Account) -> None:
     account.get("batch").update_job_queue(jobQueue=f"{NAME}-spot", state="DISABLED")
 
 
+def _forbid_recursion(account: Account) -> None:
+    account.answers["lambda", "GetFunctionRecursionConfig"] = {"RecursiveLoop": "Terminate"}
+
+
+def _drop_alarm(account: Account) -> None:
+    account.get("cloudwatch").delete_alarms(AlarmNames=[f"{NAME}-sweep-lag"])
+
+
+def _switch_alarm_off(account: Account) -> None:
+    account.make_alarm("sweep-lag", AlarmActions=[account.topic], ActionsEnabled=False)
+
+
+def _tell_nobody(account: Account) -> None:
+    account.make_alarm("sweep-lag")
+
+
+def _drop_subscription(account: Account) -> None:
+    account.get("sns").unsubscribe(SubscriptionArn=account.subscription)
+
+
+def _drop_topic(account: Account) -> None:
+    account.get("sns").delete_topic(TopicArn=account.topic)
+
+
+def _have_no_machines(account: Account) -> None:
+    account.answers["service-quotas", "GetServiceQuota"] = {"Quota": {"Value": 0.0}}
+
+
+def _tell_of_a_mount(account: Account) -> None:
+    told = {"FALSEWORK_TABLE": NAME, "EFS_MOUNT_POINT_PATH_1": "/mnt/efs"}
+    account.get("lambda").update_function_configuration(
+        FunctionName=f"{NAME}-on_job_change", Environment={"Variables": told}
+    )
+
+
 BROKEN = {
     "no-table": (_break_table, {"table"}),
     "no-index": (_drop_index, {"index by_check_time"}),
@@ -271,6 +343,14 @@ BROKEN = {
     "narrow-policy": (_narrow_policy, {"policy of falsework-dev-on_sweep"}),
     "no-image": (_drop_image, {"worker image"}),
     "queue-off": (_disable_queue, {"job queue falsework-dev-spot"}),
+    "no-recursion": (_forbid_recursion, {"wake-ups that follow each other"}),
+    "no-alarm": (_drop_alarm, {"alarms"}),
+    "alarm-off": (_switch_alarm_off, {"alarm sweep-lag"}),
+    "alarm-without-action": (_tell_nobody, {"alarm sweep-lag"}),
+    "nobody-hears": (_drop_subscription, {"topic falsework-dev-alarms"}),
+    "no-topic": (_drop_topic, {"topic falsework-dev-alarms"}),
+    "no-machines": (_have_no_machines, {"Spot vCPUs", "on-demand vCPUs"}),
+    "no-mount": (_tell_of_a_mount, {"mount of falsework-dev-on_job_change"}),
 }
 
 
@@ -279,6 +359,40 @@ def test_what_is_broken_is_found_and_nothing_else(account, break_it, faults):
     break_it(account)
     assert account.faults() == faults
     assert all(each.mend for each in account.check().values() if each.about in faults)
+
+
+def test_an_alarm_that_rings_is_a_warning_and_names_its_page(account):
+    account.get("cloudwatch").set_alarm_state(
+        AlarmName=f"{NAME}-sweep-lag", StateValue="ALARM", StateReason="late"
+    )
+    found = account.check()["alarm sweep-lag"]
+    assert (found.verdict, found.mend) == (Verdict.WARNING, "see docs/runbook.md, sweep-lag")
+
+
+def test_the_alarms_that_are_looked_for_are_those_of_the_foundation():
+    names = {
+        each["Properties"]["AlarmName"]["Fn::Sub"].partition("EnvBase}-")[2]
+        for each in templates.read()["Resources"].values()
+        if each["Type"] == "AWS::CloudWatch::Alarm"
+    }
+    assert names == set(ALARMS)
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [("NoSuchResourceException", Verdict.WARNING), ("AccessDeniedException", Verdict.UNKNOWN)],
+    ids=["AWS's own counts", "nobody may ask"],
+)
+def test_a_quota_that_cannot_be_told_says_what_to_do_and_the_others_are_looked_at(
+    account, code, verdict
+):
+    error = {"Error": {"Code": code, "Message": "x"}}
+    account.answers["service-quotas", "GetServiceQuota"] = error
+    found = account.check()
+    for about, quota in (("Spot vCPUs", SPOT_VCPUS), ("on-demand vCPUs", ON_DEMAND_VCPUS)):
+        assert found[about].verdict is verdict
+        assert f"--quota-code {quota} --desired-value" in found[about].mend
+    assert found["functions at a time"].verdict is Verdict.OK
 
 
 def test_letters_in_the_last_queue_are_a_warning(account):

@@ -9,7 +9,7 @@ from itertools import chain
 import pytest
 
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, StaleRun
-from chalicelib.core.job_state import JobState
+from chalicelib.core.job_state import ChildTimes, JobState
 from chalicelib.core.plans.announcements import Announcement, Target
 from chalicelib.core.plans.plan import NoAction, Plan, StagePlan
 from chalicelib.core.run import Change, RunError, RunState, Stage, StageStatus
@@ -54,6 +54,10 @@ def full_run():
                 queue="default",
                 submit_started_at=NOON,
                 exit_code=137,
+                children=2,
+                child_times=ChildTimes(
+                    next=2, known=1, seconds={"succeeded": 1.25}, first_started_at=NOON
+                ),
             ),
         ),
         outputs={"o": {"uri": "s3://bkt/k", "bytes": 2**53}},
@@ -83,6 +87,17 @@ def full_run():
             request={"command": ['echo "$HOME"', "\\"]},
         ),
     )
+
+
+def test_many_come_back_as_each_by_itself_and_those_that_are_not_there_are_left_out(runs):
+    """More than a process remembers the plans of."""
+    ids = [f"r{number:03}" for number in range(130)]
+    saved = {each: runs.save(a_run(each)) for each in ids}
+    saved["full.run_1-x"] = runs.save(full_run())
+    found = runs.load_many(["nobody", *saved, "r001"])
+    assert len(found) == len(saved)
+    assert {run.id: run for run in found} == saved
+    assert runs.load_many([]) == ()
 
 
 def test_a_run_comes_back_as_it_was_saved(runs):

@@ -2,8 +2,10 @@
 
 Four things in moto 5.2 are not as in AWS, all of them in its import of REST APIs: it asks for a
 description, refuses Swagger 2.0, and takes neither ``uri`` nor ``httpMethod`` of a MOCK
-integration for optional. And it does not know PutFunctionRecursionConfig, which is answered and
-forgotten. A process of its own, for it warns of what it cannot do, and warnings are errors here.
+integration for optional. It does not know PutFunctionRecursionConfig, which is answered and
+forgotten. And an update of a stack takes what was never made, its condition being false, for
+something to change, and a parameter that is told as its default for a new one. A process of its
+own, for it warns of what it cannot do, and warnings are errors here.
 """
 
 from __future__ import annotations
@@ -37,9 +39,11 @@ def serve() -> None:
     """Serve until standard input is closed."""
     from moto.apigateway.models import APIGatewayBackend
     from moto.awslambda.urls import url_paths
+    from moto.cloudformation.parsing import ResourceMap
     from moto.server import ThreadedMotoServer
 
     _take_swagger(APIGatewayBackend)
+    _heed_conditions(ResourceMap)
     url_paths[r"{0}/2024-08-31/functions/(?P<name>[^/]+)/recursion-config$"] = _recursion
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
@@ -74,6 +78,21 @@ def _take_swagger(backend: Any) -> None:
     backend.import_rest_api = import_rest_api
     backend.put_rest_api = put_rest_api
     backend._build_integration_args = arguments
+
+
+def _heed_conditions(resources: Any) -> None:
+    comparing = resources.build_resource_diff
+
+    def build_resource_diff(self: Any, template: dict[str, Any], parameters: Any = None) -> Any:
+        known = {name: str(each.get("Default")) for name, each in template["Parameters"].items()}
+        before = known | self.input_parameters
+        told = {name: each for name, each in (parameters or {}).items() if before[name] != each}
+        found = comparing(self, template, told)
+        never_made = [each for each in found["Modify"] if not self._parsed_resources.get(each)]
+        rest = [each for each in found["Modify"] if each not in never_made]
+        return {**found, "Add": [*found["Add"], *never_made], "Modify": rest}
+
+    resources.build_resource_diff = build_resource_diff
 
 
 def _recursion(request: Any, full_url: str, headers: Any) -> tuple[int, dict[str, str], str]:

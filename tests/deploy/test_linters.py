@@ -29,7 +29,8 @@ EXPLAINED = {
     " mappings have a maximum, and Batch paces the rest",
     "CKV_AWS_116": "the event functions have destinations, SQS brings its own dead letters, and"
     " the sweep comes again",
-    "CKV_AWS_117": "functions speak to AWS only; in a VPC they would need nine endpoints",
+    "CKV_AWS_117": "functions speak to AWS only; in a VPC (FunctionMounts) they"
+    " need a NAT gateway",
     "CKV_AWS_173": "the environment holds names, never secrets, and Lambda encrypts it anyway",
     "CKV_AWS_158": "functions' logs hold ids and no secret; CloudWatch encrypts them",
     "CKV_AWS_66": "the retention stands in the template: 90 days",

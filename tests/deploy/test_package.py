@@ -109,6 +109,13 @@ def test_every_function_has_a_role_with_its_own_policy(resources, functions):
         assert own["PolicyDocument"] == policies.policy(name, "dev")
 
 
+def test_a_function_comes_after_its_log_group_and_so_never_makes_it(resources):
+    for name, resource in resources.items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            assert resource["DependsOn"] == f"{name}LogGroup"
+            assert resources[resource["DependsOn"]]["Type"] == "AWS::Logs::LogGroup"
+
+
 def test_the_merge_template_names_nothing_that_chalice_does_not_make(resources):
     assert all("Type" in resource for resource in resources.values())
 

@@ -8,17 +8,17 @@ system that are there, Chalice deploys the application, and the other way has a 
 from __future__ import annotations
 
 import shutil
-from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from infra import stacks
-from infra.deploy import Aws, deploy_app
+from infra.account import Aws
+from infra.deploy import deploy_app
 from infra.grants import FUNCTIONS
 from infra.outputs import VARIABLES, Place
 from infra.templates import read
 from tests.clouds.clients import client, closing_clients
+from tests.deploy.fake_aws import FakeCloudFormation, FakeS3
 from tests.deploy.moto_for_chalice import serving
 from tests.deploy.running import of_lambda
 
@@ -37,12 +37,12 @@ class Account:
             AWS_ENDPOINT_URL=self._endpoint,
         )  # fmt: skip
 
-    def deploy(self):
+    def deploy(self, *more):
         (vpc,) = self.client("ec2").describe_vpcs()["Vpcs"]
         efs = self.client("efs")
         if not (there := efs.describe_file_systems()["FileSystems"]):
             there = [efs.create_file_system()]
-        told = (QUEUE, f"VpcId={vpc['VpcId']}", f"FileSystemId={there[0]['FileSystemId']}")
+        told = (QUEUE, f"VpcId={vpc['VpcId']}", f"FileSystemId={there[0]['FileSystemId']}", *more)
         words = [word for each in told for word in ("--parameter", each)]
         done = self.run("deploy", "dev", "--via", "chalice", *words)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -117,11 +117,30 @@ def test_another_machine_deploys_the_same_application(account, first, lambda_pyt
 
 @on_moto
 @pytest.mark.usefixtures("first")
+def test_functions_are_put_into_the_network_and_taken_out_again(account):
+    """Of the mount moto knows nothing (test_mounts.py), and of a list of subnets the first."""
+    account.deploy("FunctionMounts=true")
+    functions = account.functions()
+    told = functions["falsework-dev-on_sweep"]
+    assert told["VpcConfig"]["SecurityGroupIds"]
+    assert told["Environment"]["Variables"]["EFS_MOUNT_POINT_PATH_1"] == "/mnt/efs"
+    assert not functions["falsework-dev-on_notice"].get("VpcConfig", {}).get("SubnetIds")
+    account.deploy("FunctionMounts=false")
+    for function in account.functions().values():
+        assert not function.get("VpcConfig", {}).get("SubnetIds")
+        assert "EFS_MOUNT_POINT_PATH_1" not in function["Environment"]["Variables"]
+
+
+@on_moto
+@pytest.mark.usefixtures("first")
 def test_a_stage_is_destroyed_in_two_steps_and_its_data_only_by_name(account):
     wrong = account.run("destroy", "dev", "--delete-data", "falsework-prod")
     assert (wrong.returncode, len(account.functions())) == (2, len(FUNCTIONS))
     assert account.run("destroy", "dev").returncode == 0
     assert not account.functions()
+    account.deploy()
+    assert len(account.functions()) == len(FUNCTIONS)
+    assert account.run("destroy", "dev").returncode == 0
     assert account.client("dynamodb").list_tables()["TableNames"] == ["falsework-dev"]
     data = "falsework-dev-data-123456789012-us-east-1"
     account.client("s3").put_object(Bucket=data, Key="k", Body=b"")
@@ -138,70 +157,13 @@ def test_a_stage_that_cannot_be_is_refused_before_anything_is_made(account, stag
     assert "dev, test or prod" in done.stderr
 
 
-class FakeCloudFormation:
-    """Takes every stack for made at once, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.stack: dict[str, Any] | None = None
-        self.error: str | None = None
-
-    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803  (boto3's)
-        if self.stack is None:
-            told = {"Code": "ValidationError", "Message": f"Stack {StackName} does not exist"}
-            raise ClientError({"Error": told}, "DescribeStacks")
-        return {"Stacks": [self.stack]}
-
-    def get_template_summary(self, **_: Any) -> dict[str, Any]:
-        return {"Parameters": [{"ParameterKey": "Name"}, {"ParameterKey": "Kept"}]}
-
-    def create_stack(self, **asked: Any) -> None:
-        self.asked.append(("create", asked))
-        self.stack = {
-            "StackName": asked["StackName"],
-            "StackStatus": "CREATE_COMPLETE",
-            "Parameters": [
-                *asked["Parameters"],
-                {"ParameterKey": "Kept", "ParameterValue": "1"},
-                {"ParameterKey": "Old", "ParameterValue": "1"},
-            ],
-            "Outputs": [{"OutputKey": "EndpointURL", "OutputValue": "https://api/"}],
-        }
-
-    def get_template(self, StackName: str) -> dict[str, Any]:  # noqa: N803
-        return {"TemplateBody": {}}
-
-    def update_stack(self, **asked: Any) -> None:
-        if self.error:
-            told = {"Code": "ValidationError", "Message": self.error}
-            raise ClientError({"Error": told}, "UpdateStack")
-        self.asked.append(("update", asked))
-
-    def get_waiter(self, _: str) -> Any:
-        class Waiter:
-            def wait(self, **_: Any) -> None:
-                return
-
-        return Waiter()
-
-
-class FakeS3:
-    """Keeps what is put."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-
-    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803
-        self.objects[f"{Bucket}/{Key}"] = Body
-
-
 def test_cloudformation_is_given_the_package_and_the_template_by_their_digests(
     built, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     project = tmp_path / "dev"
     shutil.copytree(built, project, ignore=shutil.ignore_patterns("deployments"))
-    aws = Aws(FakeCloudFormation(), FakeS3(), None, None)
+    aws = Aws(FakeCloudFormation(), FakeS3(), None, None, lambda _: None)
     arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/falsework-dev"
     place = Place("dev", {"ArtifactBucket": "artifacts", "TableArn": arn})
     assert deploy_app(aws, place, project) == "https://api/"
@@ -209,35 +171,35 @@ def test_cloudformation_is_given_the_package_and_the_template_by_their_digests(
     told = read(project / "out" / "sam.yaml")["Resources"]["OnSweep"]["Properties"]
     assert told["CodeUri"] == f"s3://{package}"
     ((verb, asked),) = aws.cloudformation.asked
+    assert "logs:CreateLogGroup" not in (project / "out" / "sam.yaml").read_text()
     key = template.partition("/")[2]
     assert asked["TemplateURL"] == f"https://artifacts.s3.eu-west-1.amazonaws.com/{key}"
     assert (verb, asked["Parameters"]) == (
         "create",
-        [{"ParameterKey": "Name", "ParameterValue": "falsework-dev"}],
+        [
+            {"ParameterKey": "Name", "ParameterValue": "falsework-dev"},
+            {"ParameterKey": "AccessPointArn", "ParameterValue": ""},
+        ],
     )
 
 
 def test_a_stack_that_is_as_it_should_be_is_left_alone():
     fake = FakeCloudFormation()
     for _ in range(2):
-        told = stacks.apply(fake, "s", {"TemplateBody": "{}"}, {"Name": "n"})
+        told = stacks.apply(fake, "s", {"TemplateBody": "{}"}, {"Name": "n"}, says={})
         assert told == {"EndpointURL": "https://api/"}
     assert [verb for verb, _ in fake.asked] == ["create"]
 
 
 @pytest.mark.parametrize(
-    ("template", "name"),
-    [
-        ({"TemplateBody": '{"a": 1}'}, "n"),
-        ({"TemplateBody": "{}"}, "m"),
-        ({"TemplateURL": "u"}, "n"),
-    ],
-    ids=["template", "parameter", "elsewhere"],
+    ("says", "name"),
+    [({"a": 1}, "n"), ({}, "m"), (None, "n")],
+    ids=["template", "parameter", "nobody knows"],
 )
-def test_a_stack_that_changes_keeps_what_it_was_told_before(template, name):
+def test_a_stack_that_changes_keeps_what_it_was_told_before(says, name):
     fake = FakeCloudFormation()
     stacks.apply(fake, "s", {"TemplateBody": "{}"}, {"Name": "n"})
-    stacks.apply(fake, "s", template, {"Name": name})
+    stacks.apply(fake, "s", {"TemplateURL": "u"}, {"Name": name}, says=says)
     verb, asked = fake.asked[-1]
     assert verb == "update"
     assert asked["Parameters"] == [
@@ -251,6 +213,14 @@ def test_an_update_that_would_change_nothing_is_no_failure():
     stacks.apply(fake, "s", {"TemplateURL": "u"}, {"Name": "n"})
     fake.error = "No updates are to be performed."
     assert stacks.apply(fake, "s", {"TemplateURL": "u"}, {"Name": "n"})
+
+
+def test_an_update_that_cloudformation_refuses_says_so():
+    fake = FakeCloudFormation()
+    stacks.apply(fake, "s", {"TemplateURL": "u"}, {"Name": "n"})
+    fake.error = "Stack is in UPDATE_ROLLBACK_FAILED state and can not be updated."
+    with pytest.raises(stacks.StackFailed, match=r"'s' is not changed: .*ROLLBACK_FAILED"):
+        stacks.apply(fake, "s", {"TemplateURL": "u"}, {"Name": "n"})
 
 
 def test_a_stack_that_is_not_there_says_who_makes_it():

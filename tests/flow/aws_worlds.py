@@ -19,9 +19,7 @@ from typing import Any
 import boto3
 import pytest
 from chalice.test import Client
-from moto import mock_aws
 from moto.batch.models import batch_backends
-from moto.dynamodb.responses import DynamoHandler
 
 import app
 from chalicelib import bootstrap
@@ -37,16 +35,14 @@ from chalicelib.core.worker_documents import Outcome
 from chalicelib.local.folders import own_file_systems
 from chalicelib.settings import Settings
 from tests.clouds.foundation import create_table
-from tests.clouds.moto_server import _one_at_a_time
-from tests.contract.aws_places import ACCOUNT, REGION, make_queue
+from tests.clouds.moto_dynamodb import mend_dynamodb
+from tests.contract.aws_places import ACCOUNT, REGION, SESSION, make_queue, moto_account
 from tests.flow.doors import TrustedHttp
 from tests.flow.worlds import Killed, a_demand
 
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/tool:1"
 SITE = Site(submit_grace_seconds=120, check_seconds=300, worker_image=IMAGE)
 ORDER = ("stage-in", "execute", "stage-out", "clean-up")
-_SESSION = boto3.session.Session(region_name=REGION)
-"""One for all accounts: it keeps the services' models, which take half a second to read."""
 ONE_OF_EACH = Counter(dict.fromkeys(ORDER, 1))
 
 
@@ -58,9 +54,8 @@ def a_request(run_id: str = "e1", **changes: Any) -> dict[str, Any]:
 @contextmanager
 def aws_account() -> Iterator[AwsWorld]:
     """An account with everything that a deployment has; ``app.py`` works in it."""
-    with pytest.MonkeyPatch.context() as patch, mock_aws(config={"batch": {"use_docker": False}}):
-        patch.setattr(boto3, "DEFAULT_SESSION", _SESSION)
-        patch.setattr(DynamoHandler, "call_action", _one_at_a_time(DynamoHandler.call_action))
+    with pytest.MonkeyPatch.context() as patch, moto_account():
+        mend_dynamodb(patch)
         world = AwsWorld()
         try:
             yield world
@@ -119,7 +114,7 @@ class AwsWorld:
             site=SITE,
             file_systems=own_file_systems(SITE),
         )
-        self.clients = Clients(REGION, session=_SESSION, prepare=self._prepared)
+        self.clients = Clients(REGION, session=SESSION, prepare=self._prepared)
         table = Table(self.dynamodb, self.settings.table)
         self.claims = DynamoClaims(table, lambda: self.now)
         self._runs = DynamoRunStore(table, S3ObjectStore(self.s3), SITE.scratch_bucket)

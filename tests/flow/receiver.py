@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import NamedTuple, Self
 
 
@@ -18,9 +21,12 @@ class Request(NamedTuple):
 class Receiver:
     """Keeps what is posted; answers ``answers`` in turn, and then 200."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
+        """``certificate``, with its key: it speaks TLS."""
         self.requests: list[Request] = []
         self.answers: list[int] = []
+        self.headers: dict[str, str] = {}
+        """Of every answer."""
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -30,12 +36,24 @@ class Receiver:
                 status = receiver.answers.pop(0) if receiver.answers else 200
                 self.send_response(status)
                 self.send_header("Location", "http://127.0.0.1:9/elsewhere")
+                for name, text in receiver.headers.items():
+                    self.send_header(name, text)
                 self.end_headers()
+
+            def handle(self) -> None:
+                with suppress(ssl.SSLError, ConnectionError):  # whoever does not trust us hangs up
+                    super().handle()
 
             def log_message(self, *_: object) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.port = self._server.server_port
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), daemon=True

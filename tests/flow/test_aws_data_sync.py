@@ -13,6 +13,7 @@ from chalicelib.core.job_state import JobStatus
 from chalicelib.core.run import RunState
 from chalicelib.job_ports import JobSeen
 from chalicelib.local.folders import OWN_FILE_SYSTEM_ID as FS
+from tests.clouds.worker_requests import WORKER_KEY
 from tests.flow.test_aws_workers import HERE, Account
 
 NAMES = ("a", "b/1", "b/2", "e")
@@ -36,9 +37,17 @@ class Syncing(Account):
         request, number = self.batch.accepted[-1], len(self.batch.accepted)
         assert request.command is not None
         about = {"AWS_BATCH_JOB_ID": f"job-{number}", "PATH": os.environ["PATH"]}
+        own = {"AWS_ACCESS_KEY_ID": WORKER_KEY}
         done = subprocess.run(
             [sys.executable, "-m", "chalicelib.worker", *request.command[1:]],
-            env={**about, "PYTHONPATH": HERE, **request.environment, **self.environment, **more},
+            env={
+                **about,
+                "PYTHONPATH": HERE,
+                **request.environment,
+                **self.environment,
+                **own,
+                **more,
+            },
             capture_output=True,
             text=True,
             timeout=120,
@@ -115,3 +124,12 @@ def test_the_same_operations_answer_over_objects(account):
                    status=JobStatus.SUCCEEDED, ended_attempts=1)  # fmt: skip
     run = engine.handle(calls.job_changed(seen, "e1", account.ports.clock()), account.ports)
     assert run.stage("stats").result["path_stats"]["object_count"] == 4
+
+
+def test_what_is_moved_within_s3_is_gone_from_where_it_was(account):
+    destination = f"s3://{account.data}/out/"
+    account.sync(destination_path=destination, retain_source_data=False)
+    assert account.work() == 0
+    assert account.ended().state is RunState.SUCCESS
+    assert account.keys("in/") == []
+    assert account.keys("out/") == [f"out/{name}" for name in NAMES]

@@ -16,6 +16,7 @@ from chalicelib.core.errors import Misconfigured
 from chalicelib.core.notice import SIGNATURE, TIMESTAMP, Notice, signature
 from chalicelib.core.plans.announcements import Target
 from chalicelib.core.site import Site
+from chalicelib.notice_ports import LONGEST_REST_SECONDS
 from tests.contract.aws_places import REGION
 from tests.flow.aws_worlds import SITE, a_request, aws_account, play
 from tests.flow.doors import TrustedHttp
@@ -185,10 +186,15 @@ def wake(world):
 
 
 @pytest.mark.parametrize(
-    ("received", "seconds"), [(1, 30), (2, 60), (5, 480), (6, 900), (50, 900)], ids=str
-)
-def test_the_pause_doubles_up_to_a_quarter_of_an_hour(world, receiver, received, seconds):
-    receiver.answers = [500]
+    ("received", "asked", "seconds"),
+    [(1, "", 30), (2, "", 60), (5, "", 480), (6, "", 900), (50, "", 900), (1, "5", 30),
+     (1, "3600", 3600), (6, "3600", 3600), (1, "999999", LONGEST_REST_SECONDS)],
+    ids=str,
+)  # fmt: skip
+def test_the_pause_doubles_up_to_a_quarter_of_an_hour_unless_the_receiver_asks_for_more(
+    world, receiver, received, asked, seconds
+):
+    receiver.answers, receiver.headers = [503], {"Retry-After": asked}
     notice = Notice(target=Target(kind="webhook", name="ci"), told=told())
     body = notice.model_dump_json(exclude_none=True)
     world.sqs.send_message(QueueUrl=world.queues["notices"], MessageBody=body)
@@ -206,6 +212,7 @@ def test_what_is_hopeless_goes_to_its_own_dead_letters_and_comes_back(world, rec
     play(world, "e1")
     assert deliver(world) == 0
     assert world.received("dead") == []
+    world.pass_time()  # SQS goes by its own clock, not by the world's
     answer = TrustedHttp().post("/dead-letters/redrive")
     assert (answer.status_code, answer.json_body["sent_back"]) == (202, {"notices": 1})
     deliver(world)
@@ -245,6 +252,15 @@ def test_what_aws_will_never_take_is_a_dead_letter_with_its_reason(world, target
 def test_a_deployment_without_the_queue_refuses_to_promise_notices(world):
     with pytest.raises(Misconfigured, match="FALSEWORK_NOTICES_QUEUE_URL"):
         world.restart(notices_queue_url="")
+
+
+def test_what_a_program_wrote_as_it_failed_is_taken_by_the_queue_whatever_it_is(world):
+    """SQS takes no U+FFFF, and a change that it refused would be owed for ever."""
+    notice = Notice(target=Target(kind="webhook", name="ci"), told=told(why="\uffff \x00 \u00e4"))
+    world.home.ports.announcer.announce(notice)
+    (message,) = world.received("notices")
+    assert message["Body"].isascii()
+    assert Notice.model_validate_json(message["Body"]) == notice
 
 
 def test_without_partial_failures_the_whole_batch_comes_again(world, receiver):

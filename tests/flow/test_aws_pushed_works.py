@@ -24,7 +24,9 @@ from chalicelib.works import buckets
 from chalicelib.works.pushing import DEPOSIT_WORKS, push
 from tests.contract.aws_places import REGION
 from tests.flow.aws_worlds import IMAGE, SITE, aws_account
+from tests.flow.config_world import a_config
 from tests.flow.test_aws_workers import HERE, Account
+from tests.flow.test_aws_works import asking
 
 ADDRESS = "https://127.0.0.1:9/services/T0/B0/hidden"
 
@@ -91,6 +93,16 @@ def test_a_deposit_dispatches_a_few_and_the_sweep_the_others(world):
     assert len(runs.list(group="default").runs) == DEPOSIT_WORKS
     assert world.sweep()["pushed_works"] == 2
     assert len(runs.list(group="default").runs) == DEPOSIT_WORKS + 2
+
+
+def test_a_config_of_pushed_works_goes_on_when_they_end_and_not_when_the_sweep_comes(world):
+    ask = asking(world)
+    ask("POST", "/pipelines/v2/configs", a_config(defaults={"user": "u", "site": "batch"}))
+    for name in ("one", "two"):
+        (work,) = buckets.view({"query": {"pipeline": name}}, world.home.works)
+        end(world, lease_name(work["id"], 1))
+    (found,) = ask("GET", "/pipelines/v2/configs", query={"database": ["pipelines"]})
+    assert found["status"] == "success"
 
 
 def test_a_secret_is_read_by_its_arn_and_nothing_else(world):

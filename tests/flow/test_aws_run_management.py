@@ -18,7 +18,7 @@ from chalicelib.core.run import RunState
 from chalicelib.run_manager import archives
 from chalicelib.web.gateway import Gateway
 from chalicelib.worker import __main__ as worker
-from tests.flow.aws_worlds import aws_account
+from tests.flow.aws_worlds import a_request, aws_account
 from tests.unit.flowserv.values import AT, a_run, an_output
 
 
@@ -43,8 +43,10 @@ def keys(world, bucket):
     return [each["Key"] for each in world.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
 
 
-def ask(method, target):
-    return Gateway(trusted=LOCAL).request(method, target, {})
+def ask(method, target, document=None):
+    headers = {"Content-Type": "application/json"} if document else {}
+    body = json.dumps(document).encode() if document else b""
+    return Gateway(trusted=LOCAL).request(method, target, headers, body)
 
 
 def linked_object(world, answer):
@@ -180,6 +182,20 @@ def test_a_run_that_has_taken_the_makers_id_is_not_waited_for(world, large):
     assert (answer.status, b"delete it" in answer.body) == (409, True)
 
 
+@pytest.mark.parametrize("kind", ["demand", "sync"])
+def test_nobody_takes_the_id_that_an_archive_will_want(world, large, kind):
+    wanted = archive_run_id(large)
+    path, body = {
+        "demand": ("/demand-executions", a_request(wanted)),
+        "sync": ("/data-syncs", {"source_path": "s3://data/a", "destination_path": "s3://data/b",
+                                 "run_id": wanted}),
+    }[kind]  # fmt: skip
+    answer = ask("POST", path, body)
+    assert answer.status == 400
+    assert "Falsework gives to its own archive runs" in json.loads(answer.body)["detail"]
+    assert ask("GET", "/runs/r1/archive").status == 202
+
+
 def bind(world, **rules):
     """Set what every group may use."""
     groups = {"*": GroupRules.model_validate(rules)}
@@ -202,6 +218,17 @@ def test_a_group_that_may_not_use_the_sites_queue_has_no_archives_made(world, la
     answer = ask("GET", "/runs/r1/archive")
     assert answer.status == 403
     assert json.loads(answer.body)["errors"][0]["field"] == "site.default_job_queue"
+
+
+def test_an_archive_is_not_made_again_in_a_queue_that_its_group_lost(world, large):
+    making = json.loads(ask("GET", "/runs/r1/archive").body)["run"]
+    work(world, making)
+    world.home.ports.objects.remove(archives.archive_uri(large, world.home.ports))
+    bind(world, job_queues=[])
+    answer = ask("GET", "/runs/r1/archive")
+    assert answer.status == 403
+    assert json.loads(answer.body)["errors"][0]["field"] == "site.default_job_queue"
+    assert world.run(making).generation == 1
 
 
 def test_the_run_that_makes_an_archive_is_not_among_flowservs(world, large):

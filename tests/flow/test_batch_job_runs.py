@@ -10,6 +10,7 @@ from chalicelib.core.errors import Forbidden, InvalidRequest
 from chalicelib.core.group_rules import GroupRules
 from chalicelib.core.run import RunState
 from chalicelib.core.states.failures import failure_of, output_of
+from chalicelib.local.folders import OWN_FILE_SYSTEM_ID as FS
 from tests.flow.aws_worlds import IMAGE, aws_account
 from tests.flow.test_data_sync_runs import Home
 from tests.flow.test_function_runs import definitions
@@ -86,7 +87,11 @@ def test_parameters_stand_for_the_references_of_the_command(home, tmp_path):
     [
         ({"job_queue": "other"}, "job_queue"),
         ({"job_role_arn": "arn:other"}, "job_role_arn"),
-        ({"volumes": [{"name": "v", "host": {"sourcePath": "/etc"}}]}, "volumes.0"),
+        ({"volumes": [{"name": "v", "host": {"sourcePath": "/"}}]}, "volumes.0.host.sourcePath"),
+        (
+            {"volumes": [{"name": "v", "efsVolumeConfiguration": {"fileSystemId": FS}}]},
+            "volumes.0",
+        ),
         ({"privileged": True}, "privileged"),
     ],
 )
@@ -144,6 +149,31 @@ class TestOnAws:
             document = {"job_definition": arn, "job_queue": "default"}
             with pytest.raises(error):
                 kinds.start("batch-job", document, ports)
+
+    @pytest.mark.parametrize(
+        ("role", "is_allowed"),
+        [("billing", False), ("falsework-job-worker", False), ("falsework-user-lab", True)],
+        ids=["another team's", "our worker's", "for users' jobs"],
+    )
+    def test_a_definitions_role_is_had_only_if_it_is_for_users_jobs(self, role, is_allowed):
+        with aws_account() as world:
+            arn = self.registered(jobRoleArn=f"arn:aws:iam::123456789012:role/{role}")
+            document = {"job_definition": arn, "job_queue": "default"}
+            if is_allowed:
+                kinds.start("batch-job", document, world.home.ports)
+                return
+            with pytest.raises(Forbidden, match=role):
+                kinds.start("batch-job", document, world.home.ports)
+
+    @pytest.mark.parametrize("kind", ["batch-job", "batch-lambda"])
+    def test_no_job_gets_the_role_that_reads_secrets_unasked(self, kind):
+        role = "arn:aws:iam::123456789012:role/starts-jobs"
+        document = {"job_queue": "default", "image": IMAGE, "job_role_arn": role}
+        document |= {"handler": "h.h", "payload": {}} if kind == "batch-lambda" else {}
+        with aws_account() as world:
+            world.restart(job_execution_role_arn=role)
+            with pytest.raises(Forbidden, match="starts-jobs"):
+                kinds.start(kind, document, world.home.ports)
 
     def test_one_that_was_taken_back_is_none(self):
         with aws_account() as world:

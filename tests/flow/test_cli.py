@@ -27,6 +27,8 @@ from tests.flow.doors import (
     environment,
     eventually,
     falsework,
+    has_settled,
+    put,
     shell_demand,
     until,
 )
@@ -37,8 +39,7 @@ from tests.flow.test_server import serving
 def here(tmp_path):
     """A folder to work in, with one input in the bucket."""
     (tmp_path / "in.txt").write_text("hello\n")
-    done = falsework("put", "in.txt", "s3://bucket/in.txt", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    put(tmp_path / "in.txt", "s3://bucket/in.txt", root=tmp_path / ".falsework")
     return tmp_path
 
 
@@ -49,7 +50,8 @@ def _show(cwd, run_id, *flags):
 
 
 def _settled(cwd, run_id):
-    return eventually(lambda: (run := _show(cwd, run_id))["settled_at"] and run)
+    eventually(lambda: has_settled(cwd / ".falsework", run_id))
+    return _show(cwd, run_id)
 
 
 def _is_free(root):
@@ -341,10 +343,13 @@ def test_a_run_that_failed_goes_on_when_it_is_resumed(here):
     again = falsework("run", "-", "--wait", stdin=demand, cwd=here)
     assert again.returncode == 1
     assert "To let it go on: falsework resume e1 --root .falsework" in again.stderr
-    still = falsework("resume", "e1", "--wait", "--runner", "host", cwd=here)
+    on = ("resume", "e1", "--wait", "--runner", "host", "--generation")
+    still = falsework(*on, "1", cwd=here)
     assert (still.returncode, "execute ERROR after" in still.stdout) == (1, True)
+    late = falsework(*on, "1", cwd=here)
+    assert (late.returncode, "name 2 to leave that one" in late.stderr) == (2, True)
     (here / "mended").touch()
-    done = falsework("resume", "e1", "--wait", "--runner", "host", cwd=here)
+    done = falsework(*on, "2", cwd=here)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "run e1 SUCCESS" in done.stdout
     assert "again    3 (its generation: resumed or rolled back)" in done.stdout
@@ -361,7 +366,7 @@ def test_a_rollback_leaves_an_engine_behind_as_a_run_does(here):
     run = _settled(here, "e1")
     assert (run["state"], run["generation"]) == ("SUCCESS", 2)
     eventually(lambda: _is_free(here / ".falsework"))
-    done = falsework("rollback", "e1", "stage-out", "--wait", cwd=here)
+    done = falsework("rollback", "e1", "stage-out", "--wait", "--generation", "2", cwd=here)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "output   out: s3://bucket/results/e1/res/ (1 file, 6 bytes)" in done.stdout
     refused = falsework("rollback", "e1", "clean-up", cwd=here)

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from chalicelib.local.folders import OWN_FILE_SYSTEM_ID as FS
-from tests.flow.doors import copying_demand, eventually, falsework
+from tests.flow.doors import copying_demand, eventually, falsework, has_settled
 from tests.flow.test_server import serving
 
 
@@ -49,7 +49,7 @@ def test_a_folder_goes_into_a_bucket_and_the_counts_are_told(here):
 def test_without_waiting_the_id_is_printed_and_an_engine_stays(here):
     run_id = ok("sync", "src", "s3://bucket/out/", cwd=here).strip()
     assert run_id.startswith("data-sync-")
-    eventually(lambda: json.loads(ok("show", run_id, "--json", cwd=here))["settled_at"])
+    eventually(lambda: has_settled(here / ".falsework", run_id))
     assert len(bucket(here)) == 3
 
 

@@ -10,63 +10,25 @@ import pytest
 
 from tests.flow.config_world import a_config, a_step
 from tests.flow.doors import eventually
-from tests.flow.test_server import serving
-from tests.flow.work_client import Buckets, Service
+from tests.flow.work_client import Pipelines, as_texts
 
 MISSING = "0123456789abcdef01230000"
-
-
-class Pipelines(Service):
-    """Section 6: ``query`` and ``projection`` are JSON texts."""
-
-    def configs(self, **told):
-        return self.told("GET", "/configs", params=as_texts(told))
-
-    def pipelines(self, **told):
-        return self.configs(database="pipelines", **told)
-
-    def deploy(self, config):
-        return self.told("POST", "/configs", json=config)
-
-    def schedules(self, **told):
-        return self.told("GET", "/schedule", params=as_texts(told))
-
-
-def as_texts(told):
-    return {
-        name: json.dumps(value) if name in {"query", "projection"} else value
-        for name, value in told.items()
-    }
 
 
 def of(config, **more):
     return as_texts({"query": {"id": config}, **more})
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("configs") / "root") as (_, port):
-        yield f"http://127.0.0.1:{port}"
+@pytest.fixture
+def client(queue_url):
+    with Pipelines.at(queue_url) as client:
+        yield client
 
 
 @pytest.fixture
-def client(url):
-    client = Pipelines(f"{url}/pipelines/v2")
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def buckets(url):
-    buckets = Buckets(f"{url}/buckets")
-    yield buckets
-    buckets.close()
-
-
-@pytest.fixture
-def name(request):
-    """A config that no other test has."""
-    return request.node.name.removeprefix("test_").replace("_", "-")[:80]
+def name(pipeline):
+    """A config that no other test has; there is room for the names of its steps."""
+    return pipeline[:80]
 
 
 def run(buckets, bucket, status="success"):
@@ -74,12 +36,6 @@ def run(buckets, bucket, status="success"):
     work = eventually(lambda: buckets.withdraw(bucket, site="local"), 10)
     assert buckets.update([{**work, "status": status, "stop": time.time()}]) is True
     return work
-
-
-def test_the_probe_answers_without_a_token_and_without_a_body(client):
-    answer = client.probe()
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert isinstance(client.version()["version"], str)
 
 
 def test_a_config_goes_its_way(client, buckets, name):
@@ -175,6 +131,8 @@ def test_stop_retry_and_rm(client, buckets, name):
         ("GET", "/configs", {"params": {"query": '{"$where": "1"}'}}, 400),
         ("GET", "/configs", {"params": {"database": "other"}}, 400),
         ("POST", "/configs", {"json": {"name": "x"}}, 400),
+        ("POST", "/configs", {"json": a_config(a_step("one", work={"config": "x"}))}, 400),
+        ("GET", "/schedule/count", {"params": {"query": '{"name": {"$in": ["x"]}}'}}, 400),
         ("POST", "/configs/migrate", {"json": {"name": "x"}}, 400),
     ],
     ids=lambda value: str(value)[:40],

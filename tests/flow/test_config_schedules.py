@@ -160,3 +160,45 @@ def test_a_schedule_that_cannot_be_is_refused(world, changes, field):
     assert refused.value.field == field
     assert refused.value.mend
     assert schedules.count_schedules(None, world.ports) == {}
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (None, {"sample": 1}),
+        ("{}", {"sample": 1}),
+        ('{"name": null}', {"sample": 1}),
+        ('{"name": "sample"}', {"sample": 1}),
+        ('{"name": "other"}', {"other": 0}),
+    ],
+    ids=str,
+)
+def test_schedules_are_counted_by_name(world, query, expected):
+    scheduled(world)
+    assert schedules.count_schedules(query, world.ports) == expected
+
+
+@pytest.mark.parametrize(
+    "query", ['{"name": {"$regex": "s"}}', '{"id": "x"}', "[]", "1", '{"name": "x", "id": 1}']
+)
+def test_schedules_are_counted_by_nothing_else(world, query):
+    with pytest.raises(InvalidRequest) as refused:
+        schedules.count_schedules(query, world.ports)
+    assert (refused.value.field, bool(refused.value.mend)) == ("query", True)
+
+
+def test_what_nobody_foresaw_of_one_schedule_stops_no_other_and_is_told(world, monkeypatch):
+    named = {name: scheduled(world, config=a_config(name=name)) for name in ("a", "b")}
+    real = schedules.load
+
+    def load(schedule_id, documents):
+        if schedule_id == min(named.values()):  # the first that the sweep comes to
+            raise KeyError("a bug")
+        return real(schedule_id, documents)
+
+    monkeypatch.setattr(schedules, "load", load)
+    world.now = SIX
+    with pytest.raises(KeyError):
+        world.sweep()
+    monkeypatch.undo()
+    assert [shown(world, each)["has_spawned"] for each in sorted(named.values())] == [0, 1]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from pydantic import ValidationError
 
-from chalicelib.configs import changing, noticing
+from chalicelib.configs import changing, noticing, reading
 from chalicelib.configs.deploying import Origin, migrate
-from chalicelib.configs.shelf import ACTIVE
+from chalicelib.configs.shelf import ACTIVE, ConfigShelf
 from chalicelib.configs.tending import tend_all
-from chalicelib.core.errors import Conflict, NotFound
+from chalicelib.core.errors import Conflict, NotFound, Unavailable
+from chalicelib.core.work.ids import partition_of
 from chalicelib.works import audits, buckets, results
 from tests.flow.config_world import ConfigWorld, a_config, a_step
 from tests.flow.worlds import Killed
@@ -121,6 +124,19 @@ def test_results_that_were_transferred_count_as_well(world):
     assert world.queued() == Counter({"two": 1})
 
 
+def test_a_pipeline_of_the_queue_may_be_named_by_the_configs_matrix(world):
+    """Results were once looked for under the mark, and not under what it stands for."""
+    step = a_step("one", work={"pipeline": "p-${{ matrix.m }}"}, matrix={"m": ["own"]})
+    world.deploy(a_config(step, a_step("two", 2), plan={"matrix": {"m": ["a", "b"]}}))
+    assert world.queued() == Counter({"p-a": 1, "p-b": 1})
+    assert [each["steps"][0]["pipeline"] for each in world.pipelines()] == ["p-a", "p-b"]
+    for work in world.work(is_told=False):
+        assert work["id"].endswith(partition_of(work["pipeline"]))
+    world.transfer()
+    world.sweep()
+    assert world.queued() == Counter({"two": 2})
+
+
 def test_a_work_that_is_removed_is_looked_at_before(world):
     world.deploy(a_config())
     (work,) = world.work(is_told=False)
@@ -196,6 +212,57 @@ def test_a_config_that_is_over_can_be_removed_and_leaves_nothing(world):
     rows = [each.key for name in ("configs", "config-texts") for each in
             world.ports.documents.list(f"{name}#{config[16:20]}")]  # fmt: skip
     assert rows == []
+
+
+@pytest.mark.parametrize("then", [None, "cancel", "retry"], ids=str)
+@pytest.mark.parametrize("dies_at", range(5))
+def test_who_dies_as_he_removes_a_config_has_none_of_its_works_done_again(
+    world, monkeypatch, dies_at, then
+):
+    config = world.deploy(a_config(a_step("one"), plan={"matrix": {"n": [1, 2]}}))
+    world.work()
+    real, left = world.ports.documents.remove, itertools.count(dies_at, -1)
+
+    def remove(partition, key):
+        if not next(left):
+            raise Killed
+        real(partition, key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.ports.documents, "remove", remove)
+        with suppress(Killed):
+            changing.remove(wanted(config), None, world.counted, world.ports)
+    if then is not None:
+        with suppress(NotFound):
+            getattr(changing, then)(wanted(config), None, world.counted, world.ports)
+    for _ in range(2):
+        world.sweep()
+        world.now += timedelta(minutes=10)
+    assert world.queued() == Counter()
+    with suppress(NotFound):
+        changing.remove(wanted(config), None, world.counted, world.ports)
+    world.sweep()
+    assert (world.configs(), world.pipelines(), marks(world)) == ([], [], ())
+
+
+def test_a_config_that_is_removed_while_it_is_looked_at_is_not_begun_again(world, monkeypatch):
+    config = world.deploy(a_config(a_step("one")))
+    world.work(is_told=False)
+    real = ConfigShelf.pipelines
+
+    def pipelines(shelf, any_config):
+        """Another process has it settled and removed between two reads of the sweep's."""
+        monkeypatch.setattr(ConfigShelf, "pipelines", real)
+        changing.remove(wanted(config), None, world.counted, world.ports)
+        return real(shelf, any_config)
+
+    monkeypatch.setattr(ConfigShelf, "pipelines", pipelines)
+    world.sweep()
+    assert world.queued() == Counter()
+    world.now += timedelta(minutes=10)
+    world.sweep()
+    assert (world.queued(), marks(world)) == (Counter(), ())
+    assert world.ports.documents.list(f"pipelines#{config}") == ()
 
 
 @pytest.mark.parametrize("name", ["other", "x"])
@@ -353,3 +420,47 @@ def test_a_config_that_is_retried_while_its_end_is_noted_is_not_forgotten(world)
     world.round()
     assert world.statuses() == ["success"]
     assert marks(world) == ()
+
+
+def test_what_nobody_foresaw_of_one_config_stops_no_other_and_is_told(world, monkeypatch, caplog):
+    """A config of another version, as an upgrade may leave it behind."""
+    spoilt = world.deploy(a_config(name="spoilt"))
+    world.deploy(a_config(name="sound"))
+    real = ConfigShelf.document
+
+    def document(shelf, config):
+        return {"bad": True} if config == spoilt else real(shelf, config)
+
+    monkeypatch.setattr(ConfigShelf, "document", document)
+    for entropy in (0, 2**32 - 1):  # whichever of them is the first
+        monkeypatch.setattr(
+            world, "counted", world.counted._replace(mint_entropy=lambda e=entropy: e)
+        )
+        world.work(is_told=False)
+        with pytest.raises(ValidationError):
+            world.sweep()
+    assert {each["name"]: each["status"] for each in world.pipelines()} == {
+        "spoilt": "queued", "sound": "success",
+    }  # fmt: skip
+    assert f"config {spoilt} is looked at again" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda ports: reading.list_configs(reading.ConfigsQuery(), ports),
+        lambda ports: reading.list_configs(reading.ConfigsQuery(database="pipelines"), ports),
+        lambda ports: reading.count("configs", ports),
+        lambda ports: reading.status(reading.StatusQuery(), ports),
+        lambda ports: reading.status(reading.StatusQuery(query='{"status": "queued"}'), ports),
+    ],
+    ids=["configs", "pipelines", "how many", "where they stand", "those that do"],
+)
+def test_who_asks_for_more_than_can_be_looked_through_is_told_how_to_ask(world, ask):
+    ids = [world.deploy(a_config(name=f"c{number}")) for number in range(3)]
+    times = itertools.count()
+    slow = world.ports._replace(clock=lambda: world.now + timedelta(seconds=5 * next(times)))
+    with pytest.raises(Unavailable, match="ask for one name or id"):
+        ask(slow)
+    one = reading.ConfigsQuery(query=f'{{"id": "{ids[0]}"}}')
+    assert [each["id"] for each in reading.list_configs(one, slow)] == [ids[0]]

@@ -8,9 +8,11 @@ import time
 import pytest
 
 from chalicelib import bootstrap, intake
+from chalicelib.core.job_state import SUCCEEDED
 from chalicelib.core.run import RunState
 from chalicelib.core.site import Site
 from chalicelib.local.engine_loop import Loop
+from chalicelib.run_manager import spending
 from chalicelib.settings import Settings
 from tests.flow.doors import shell_demand
 from tests.flow.waiting import DEADLINE_SECONDS
@@ -46,6 +48,13 @@ def test_it_goes_through_arrays_from_its_inputs_to_its_manifest(home):
     asked = [(job.stage, job.children) for job in run.jobs]
     for stage in ("stage-in", "stage-out"):
         assert [children for name, children in asked if name == stage] == [None, 3, None]
+    for job in run.jobs:
+        assert (job.child_times is None) == (job.children is None)
+        if job.child_times is not None:
+            assert (job.child_times.known, [*job.child_times.seconds]) == (3, [SUCCEEDED])
+    told = spending.cost("e1", home.ports)
+    assert told.is_final
+    assert not [each for each in told.not_counted if "children" in each]
     assert run.stage("stage-in").result["files"] == 5
     assert run.outputs["out"]["files"] == 5
     manifest = json.loads(home.ports.objects.read(run.outputs["out"]["manifest"]))

@@ -50,6 +50,11 @@ def test_a_pipeline_of_its_parts_has_the_outputs_of_the_built_in_kind(ports):
     assert results(ports, "parts") == results(ports, "whole") != {}
     (told,) = parts.stage("output").result["outputs"]
     assert told["request"]["destination_path"] == "s3://bucket/results/parts/res"
+    moved = results(ports, "parts").values()
+    assert told["result"] == {
+        "bytes_transferred": sum(map(len, moved)),
+        "files_transferred": len(moved),
+    }
     assert left_over() == []
 
 

@@ -5,56 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from chalicelib import bootstrap
 from chalicelib.core.site import Site
 from chalicelib.local.engine_loop import Loop
 from chalicelib.settings import Settings
 from tests.flow.doors import TrustedHttp, falsework
-from tests.flow.test_data_sync_rest import post, problem
-
-JOB = {"image": "ghcr.io/lab/tool:1", "payload": {"n": 1}}
-ANSWER = (
-    'F="$FALSEWORK_ROOT/s3/${AWS_LAMBDA_EVENT_RESPONSE_LOCATION#s3://}"; '
-    'mkdir -p "$(dirname "$F")"; printf \'{"n": 2}\' > "$F"'
-)
-LAMBDA = {**JOB, "handler": "h.h", "command": ["/bin/sh", "-ec", ANSWER]}
-ROUTES = {
-    "/batch-jobs": ("batch-job", {"image": "ghcr.io/lab/tool:1", "command": ["true"]}),
-    "/batch-lambdas": ("batch-lambda", LAMBDA),
-    "/batch-executors": ("batch-executor", {**JOB, "executor": "pkg.Run"}),
-    "/lambda-functions": ("lambda-function", {"function_name": "list_data_paths"}),
-}
-each_route = pytest.mark.parametrize("route", ROUTES)
-
-
-@pytest.fixture
-def http(tmp_path):
-    bootstrap.use(Settings(root=tmp_path / "root"))
-    yield TrustedHttp()
-    bootstrap.use(Settings(root=tmp_path / "gone"))
-
-
-@each_route
-def test_a_request_is_accepted_and_found_where_it_says(http, route):
-    kind, document = ROUTES[route]
-    response = post(http, route, {**document, "kind": kind})
-    assert response.status_code in (200, 202)
-    run = response.json_body
-    assert run["kind"] == kind
-    assert run["id"].startswith(f"{kind}-")
-    assert response.headers["Location"] == f"/runs/{run['id']}"
-    assert http.get(f"/runs/{run['id']}/result").json_body["id"] == run["id"]
-
-
-@each_route
-def test_the_same_request_under_its_id_is_the_same_run(http, route):
-    _, document = ROUTES[route]
-    told = {**document, "run_id": "mine", "options": {"group": "lab"}}
-    first, again = post(http, route, told), post(http, route, told)
-    assert again.json_body["created_at"] == first.json_body["created_at"]
-    problem(post(http, route, {**told, "options": {}}), 409)
+from tests.flow.test_kinds_rest import LAMBDA, post, problem
 
 
 def test_the_result_is_the_response(http):
@@ -75,33 +31,6 @@ def test_the_result_of_a_failure_is_its_error_and_cause(http):
     assert (told["state"], told["output"]) == ("ERROR", None)
     assert told["error"]["Error"] == "InvalidRequest"
     assert "there is no handler 'nobody'" in told["error"]["Cause"]
-
-
-@pytest.mark.parametrize(
-    ("route", "document", "field"),
-    [
-        ("/batch-lambdas", {}, "image"),
-        ("/batch-lambdas", {**LAMBDA, "job_queue": "none"}, "job_queue"),
-        ("/batch-lambdas", {**LAMBDA, "memory": "x"}, "memory"),
-        ("/batch-executors", {**JOB}, "executor"),
-        ("/lambda-functions", {}, "function_name"),
-        ("/batch-jobs", {}, "job_definition"),
-        ("/batch-jobs", {"image": "a", "job_definition": "b"}, "image"),
-        ("/batch-jobs", {"job_definition": "nobodys:1"}, "job_definition"),
-        ("/batch-jobs", {"image": "a", "job_queue": "none"}, "job_queue"),
-        (
-            "/batch-jobs",
-            {"image": "a", "container_overrides": {"Vcpus": 1}},
-            "container_overrides.vcpus",
-        ),
-        ("/lambda-functions", {"function_name": "f", "kind": "batch-lambda"}, "kind"),
-    ],
-)
-def test_a_bad_request_names_its_field_and_creates_nothing(http, route, document, field):
-    told = problem(post(http, route, document), 400)
-    assert told["errors"][0]["field"] == field
-    assert told["errors"][0]["mend"]
-    assert http.get("/runs").json_body["runs"] == []
 
 
 def test_a_function_that_the_site_does_not_allow_is_forbidden(tmp_path):

@@ -133,7 +133,7 @@ def test_a_group_that_is_not_listed_may_not_submit(site, path):
 
 
 def test_a_job_definition_takes_a_group_that_may_use_it_all(site):
-    volumes = [{"name": "v", "host": {"sourcePath": "/etc"}}]
+    volumes = [{"name": "v", "efsVolumeConfiguration": {"fileSystemId": FS}}]
     request = {"image": "busybox", "job_definition_name": "d", "job_queue_name": "default",
                "command": ["true"], "volumes": volumes}  # fmt: skip
     site(lab=GroupRules(roots=()), rich=OPEN)
@@ -147,6 +147,16 @@ def test_a_job_definition_takes_a_group_that_may_use_it_all(site):
     with pytest.raises(Forbidden) as caught:
         intake.define_job(request, bound["lab"])
     assert caught.value.field == "volumes.0"
+
+
+def test_a_job_definition_of_its_machines_folders_takes_a_site_that_allows_it(site):
+    volumes = [{"name": "v", "host": {"sourcePath": "/"}}]
+    request = {"image": "busybox", "job_definition_name": "d", "job_queue_name": "default",
+               "command": ["true"], "volumes": volumes}  # fmt: skip
+    site(lab=OPEN)
+    with pytest.raises(Forbidden) as caught:
+        intake.define_job(request, bootstrap.ports())
+    assert caught.value.field == "volumes.0.host.sourcePath"
 
 
 def test_over_the_quota_a_submission_is_turned_away_until_a_run_has_settled(site):
@@ -273,6 +283,13 @@ def test_the_sites_own_clean_ups_are_bound_by_no_group(tmp_path):
     answer = file_intake.submit_cleanups(bootstrap.ports())
     assert (len(answer["runs"]), answer["problems"]) == (1, [])
     bootstrap.use(Settings(root=tmp_path / "gone"))
+
+
+def test_nobody_takes_the_id_that_a_clean_up_of_the_site_will_want(site):
+    wanted = "file-system-cleanup-2026-01-02-0123abcd"
+    document = {"path": f"{FS}:/scratch", "run_id": wanted}
+    found = problem(post(site(lab=OPEN, _all=OPEN), "/file-system-cleanups", document), 400)
+    assert found["errors"][0]["field"] == "run_id"
 
 
 class Receipt:

@@ -9,8 +9,9 @@ from threading import Barrier
 
 import pytest
 
-from chalicelib import bootstrap, file_intake
+from chalicelib import bootstrap, file_intake, tokens
 from chalicelib.core.errors import Unavailable
+from chalicelib.core.grants import TokenRequest, wanted_by
 from chalicelib.core.idempotency import KEPT, LONGEST_TRY
 from chalicelib.core.limits import DOCUMENT_CHARACTERS
 from chalicelib.core.principals import LOCAL, Principal, Scope
@@ -105,6 +106,51 @@ def test_a_key_belongs_to_who_sends_it_and_to_the_path(door):
     door.gateway = Gateway(trusted=stranger)
     assert not is_replayed(door.post("/data-paths/stats", STATS))
     assert len(door.runs()) == 3
+
+
+def a_token(name="alice", scopes=("submit",), groups=("lab",)):
+    """Make a token; return the header that shows it."""
+    told = {"name": name, "scopes": scopes, "groups": groups}
+    made = tokens.create(wanted_by(LOCAL, TokenRequest.model_validate(told)), bootstrap.ports())
+    return {"Authorization": f"Bearer {made.text}"}
+
+
+def test_a_key_outlives_the_token_that_it_was_sent_with(door):
+    request = {**STATS, "options": {"group": "lab"}}
+    first = door.post("/data-paths/stats", request, **a_token())
+    again = door.post("/data-paths/stats", request, **a_token())
+    assert (first.status, again.body, is_replayed(again)) == (202, first.body, True)
+    assert len(door.runs()) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"name": "bob"},
+        {"groups": ("lab", "zoo")},
+        {"groups": None},
+        {"scopes": ("read", "submit")},
+    ],
+    ids=lambda told: next(iter(told)),
+)
+def test_a_key_is_not_for_whoever_bears_the_name_but_is_somebody_else(door, other):
+    request = {**STATS, "options": {"group": "lab"}}
+    door.post("/data-paths/stats", request, **a_token())
+    assert not is_replayed(door.post("/data-paths/stats", request, **a_token(**other)))
+    assert len(door.runs()) == 2
+
+
+def test_a_token_that_was_made_by_showing_another_is_the_same_users(door):
+    request = {**STATS, "options": {"group": "lab"}}
+    shown = a_token()
+    door.post("/data-paths/stats", request, **shown)
+    asker = tokens.principal_of(
+        shown["Authorization"].split()[1], bootstrap.ports().documents, bootstrap.ports().clock()
+    )
+    made = tokens.create(wanted_by(asker, TokenRequest()), bootstrap.ports())
+    assert made.token.name == "alice"
+    shown = {"Authorization": f"Bearer {made.text}"}
+    assert is_replayed(door.post("/data-paths/stats", request, **shown))
 
 
 def test_another_request_with_the_key_is_refused(door):

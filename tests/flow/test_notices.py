@@ -6,23 +6,21 @@ import json
 import threading
 import time
 from contextlib import suppress
-from datetime import timedelta
 
 import pytest
 
 from chalicelib import bootstrap, engine, intake
 from chalicelib.core.errors import InvalidRequest, Misconfigured, NotFound, Unavailable
-from chalicelib.core.events import CancelRequested
 from chalicelib.core.notice import NOTICE_ID, SIGNATURE, TIMESTAMP, signature
 from chalicelib.core.run import RunState
 from chalicelib.core.site import Site
-from chalicelib.local.courier import MOST_TRIES, Courier
-from chalicelib.local.database import Database
+from chalicelib.local.courier import Courier
 from chalicelib.local.engine_loop import Loop
 from chalicelib.local.notices import LocalNotices
 from chalicelib.settings import Settings
 from tests.flow.doors import falsework, shell_demand
 from tests.flow.receiver import Receiver
+from tests.flow.test_courier import Slow, notices_to
 from tests.flow.test_crashes import ENOUGH_ROUNDS, ONE_OF_EACH
 from tests.flow.waiting import DEADLINE_SECONDS, until
 from tests.flow.worlds import SITE, Killed, World, a_demand
@@ -148,6 +146,15 @@ def test_a_process_that_waits_for_its_run_delivers_before_it_ends(tmp_path, rece
     assert words(receiver) == ["SUCCESS"]
 
 
+def test_the_engine_that_ends_waits_for_what_is_on_its_way(home):
+    slow = Slow(home.database)
+    (notice,) = notices_to("ci", 1)
+    slow.notices.announce(notice)
+    rounds = iter([False, False, True])  # it takes the lock, it turns once, it ends
+    Loop(home._replace(courier=slow.courier)).run_until(lambda: next(rounds))
+    assert slow.done == [notice.told.id]
+
+
 def test_what_is_dead_is_listed_and_sent_again_when_it_is_asked_for(home, receiver):
     receiver.answers = [404]
     submit(home)
@@ -175,42 +182,6 @@ def test_the_command_line_lists_dead_notices_and_sends_them_back(tmp_path, home,
     assert falsework("redrive", "--list", *where, cwd=tmp_path).stdout == (
         "there are no dead letters\n"
     )
-
-
-class Times:
-    """A courier with a clock of its own, and what became of each try."""
-
-    def __init__(self, tmp_path, ports, *, fails):
-        self.now = ports.clock()
-        self.notices = LocalNotices(Database(tmp_path / "root"), lambda: self.now)
-        self.fails, self.tried = fails, []
-        self.courier = Courier(self.notices, self._deliver, lambda: self.now)
-
-    def _deliver(self, notice):
-        self.tried.append(self.now)
-        if len(self.tried) <= self.fails:
-            raise Unavailable("webhook 'ci' answered 503")
-
-    def live(self, seconds):
-        for _ in range(seconds):
-            self.courier.deliver_due()
-            self.now += timedelta(seconds=1)
-
-
-def test_what_fails_comes_again_after_pauses_that_double_until_it_is_dead(tmp_path, home):
-    submit(home)
-    times = Times(tmp_path, home.ports, fails=99)
-    engine.handle(CancelRequested(run_id="e1", at=home.ports.clock()), home.ports)
-    times.now = home.ports.clock() + timedelta(seconds=1)
-    times.live(3600)
-    pauses = [
-        round((later - before).total_seconds())
-        for before, later in zip(times.tried, times.tried[1:], strict=False)
-    ]
-    assert len(times.tried) == MOST_TRIES
-    assert pauses == [5, 10, 20, 40, 80, 160, 320]
-    (letter,) = times.notices.dead(10)
-    assert (letter.reason, letter.tries) == ("webhook 'ci' answered 503", MOST_TRIES)
 
 
 def test_a_request_names_webhooks_and_never_an_address(home):

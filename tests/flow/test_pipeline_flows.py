@@ -222,6 +222,22 @@ class TestEndings:
         later = {child.id for child in started(ports, again)} - first
         assert [child.rpartition(".")[0] for child in later] == ["p1.b.0"]
 
+    def test_a_resumed_map_starts_only_the_items_that_had_not_succeeded(self, ports, tmp_path):
+        gate = tmp_path / "gate"
+        said = f"States.Format('test {{}} != b || test -e {gate}', $.item)"
+        job = {"image": "ghcr.io/lab/tool:1", "command": ["sh", "-c", said]}
+        stage = {"name": "m", "kind": "batch-job", "request": job, "for_each": "$.input"}
+        run = done(ports, {**stage, "at_once": 1}, input=["a", "b", "c"])
+        assert [child.item for child in started(ports, run)] == ['"a"', '"b"']
+        gate.touch()
+        begin_again(ResumeRequested(run_id="p1", at=ports.clock()), ports)
+        again = drive("p1")
+        assert again.state is RunState.SUCCESS
+        names = [result["JobName"] for result in again.stage("m").result]
+        assert len(set(names)) == 3
+        later = [c.index for c in started(ports, again) if c.generation == 2]
+        assert later == [1, 2]
+
     def test_a_run_that_is_rolled_back_starts_runs_of_its_own_again(self, ports):
         run = done(ports, ran("a", says("$.input")), ran("b", says("$.stages.a.result")), input=3)
         begin_again(RollbackRequested(run_id="p1", at=ports.clock(), stage="b"), ports)
@@ -256,6 +272,41 @@ class TestWhoAsks:
         said = " ".join(why(run, run.settled_at))
         assert "a run that it started did not succeed" in said
         assert f"falsework why {child}" in said
+        path = why(run, run.settled_at, None, children.failed_below(run, ports))
+        assert path[0] == f"The run failed in stage m: run {child}."
+        assert path[1].startswith("That was canceled by a request")
+
+    def test_one_question_tells_which_item_of_which_stage_failed_three_levels_down(self, ports):
+        inner = {**ran("parts", "$.item", for_each="$.input"), "at_once": 1}
+        middle = {"stages": [inner], "input": [says(1), fails()]}
+        run = done(ports, ran("samples", "$.item", for_each="$.input"), input=[middle])
+        below = children.failed_below(run, ports)
+        assert [child.id.count(".") // 3 for child in below] == [1, 2]
+        told = why(run, run.settled_at, None, below)
+        assert told[0].startswith('The run failed in stage samples, at item 0 ({"stages": [')
+        assert told[0].endswith(f": run {below[0].id}.")
+        assert told[1].startswith("That failed in stage parts, at item 1 (")
+        assert told[1].endswith(f": run {below[1].id}.")
+        assert told[2].startswith("That failed in stage c: ")
+        assert "resume it: falsework resume p1" in " ".join(told)
+        assert told[-2].endswith(f"falsework resume {below[0].id}")
+
+    def test_a_run_that_has_gone_on_or_is_gone_is_no_reason_any_more(self, ports):
+        run = done(ports, ran("m", fails()))
+        (child,) = children.failed_below(run, ports)
+        on_its_way = child.model_copy(update={"error": None, "state": RunState.RUNNING})
+        ports.runs.save(on_its_way)
+        assert children.failed_below(run, ports) == ()
+        ports.runs.save(child.model_copy(update={"version": child.version + 1}))
+        assert children.failed_below(run, ports) != ()
+        delete(child.id, ports)
+        assert children.failed_below(run, ports) == ()
+
+    def test_its_list_of_runs_says_which_item_each_is_for(self, ports):
+        run = done(ports, ran("m", says("$.item"), for_each="$.input"), ran("n", says(1)),
+                   input=["a", {"b": 2}])  # fmt: skip
+        listed = [(child.stage, child.index, child.item) for child in started(ports, run)]
+        assert listed == [("m", 0, '"a"'), ("m", 1, '{"b": 2}'), ("n", 0, None)]
 
     def test_why_of_a_cancelled_run_names_those_that_are_still_to_end(self, ports):
         start(ports, ran("m", sleeps()))

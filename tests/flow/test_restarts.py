@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.flow.doors import has_settled, put
 from tests.flow.waiting import until
 
 RUNS = 4
@@ -85,20 +86,19 @@ class Root:
 
     def put_input(self) -> None:
         (self.folder / "input").write_text("the input\n")
-        self.falsework("put", "input", "s3://data/input")
+        put(self.folder / "input", "s3://data/input", root=self.root)
 
     def submit(self, name: str, **changes: object) -> None:
         path = self.folder / f"{name}.json"
         path.write_text(json.dumps(self.demand(name, **changes)))
-        self.falsework("put", path.name, f"s3://requests/requests/{name}.json")
+        put(path, f"s3://requests/requests/{name}.json", root=self.root)
 
     def run(self, name: str) -> dict[str, object] | None:
         done = self.falsework("show", "--json", name, check=False)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     def is_settled(self, name: str) -> bool:
-        run = self.run(name)
-        return run is not None and run["settled_at"] is not None
+        return has_settled(self.root, name)
 
     def times_run(self, name: str) -> int:
         mark = self.marks / name

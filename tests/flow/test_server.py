@@ -27,13 +27,13 @@ from tests.flow.doors import command, environment, eventually, falsework, shell_
 
 
 @contextmanager
-def serving(root, *flags):
+def serving(root, *flags, **more):
     """Yield (process, port) of a server that listens; it is ended at the end, if need be."""
     errors = root.with_suffix(".stderr")
     with errors.open("wb") as stderr:
         process = subprocess.Popen(
             command("serve", "--root", root, "--port", 0, *flags),
-            stdout=subprocess.PIPE, stderr=stderr, env=environment(), text=True,
+            stdout=subprocess.PIPE, stderr=stderr, env=environment(**more), text=True,
         )  # fmt: skip
     try:
         line = process.stdout.readline()

@@ -13,7 +13,7 @@ from chalicelib.local.request_files import RequestFiles
 from chalicelib.settings import Settings
 from tests.flow.aws_worlds import IMAGE, a_request, aws_account, messages
 from tests.flow.doors import TrustedHttp
-from tests.flow.test_data_sync_rest import post
+from tests.flow.test_kinds_rest import post
 
 VALUE = {"stages": [{"name": "v", "kind": "value", "value": 1}]}
 DOCUMENTS = {

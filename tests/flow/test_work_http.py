@@ -10,50 +10,32 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.flow.test_server import serving
-from tests.flow.work_client import Buckets, Results, a_work
+from tests.flow.work_client import Buckets, Pipelines, Results, a_work
 
 DAY = 86_400
 WITHOUT_ID = {"_id": False}
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("works") / "root") as (_, port):
-        yield f"http://127.0.0.1:{port}"
-
-
 @pytest.fixture
-def buckets(url):
-    buckets = Buckets(f"{url}/buckets")
-    yield buckets
-    buckets.close()
+def results(queue_url):
+    with Results.at(queue_url) as client:
+        yield client
 
 
-@pytest.fixture
-def results(url):
-    results = Results(f"{url}/results-api")
-    yield results
-    results.close()
-
-
-@pytest.fixture
-def pipeline(request):
-    """A pipeline that no other test has."""
-    name = "".join(each if each.isalnum() else "-" for each in request.node.name)
-    return name.removeprefix("test-")[:128]
+def at(port):
+    return f"http://127.0.0.1:{port}"
 
 
 def succeeded(work, **results):
     return {**work, "status": "success", "stop": time.time(), "results": results or None}
 
 
-@pytest.mark.parametrize("service", [Buckets, Results], ids=["buckets", "results"])
-def test_the_probe_answers_without_a_token_and_without_a_body(url, service):
-    client = service(f"{url}/{'buckets' if service is Buckets else 'results-api'}")
-    answer = client.probe()
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert isinstance(client.version()["version"], str)
-    client.close()
+@pytest.mark.parametrize("service", [Buckets, Results, Pipelines], ids=lambda each: each.place)
+def test_the_probe_answers_without_a_token_and_without_a_body(queue_url, service):
+    with service.at(queue_url) as client:
+        answer = client.probe()
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert isinstance(client.version()["version"], str)
 
 
 def test_a_deposit_answers_true_or_the_ids_in_their_order(buckets, pipeline):
@@ -233,8 +215,7 @@ def test_large_results_are_dropped_by_their_size_as_json(buckets, pipeline):
 
 
 def test_the_audits_change_what_upstreams_own_test_expects(tmp_path):
-    with serving(tmp_path / "root") as (_, port):
-        buckets = Buckets(f"http://127.0.0.1:{port}/buckets")
+    with serving(tmp_path / "root") as (_, port), Buckets.at(at(port)) as buckets:
         buckets.deposit([a_work(f"sample-{number}") for number in range(3)])
         assert buckets.audit() == {"failed": 0, "expired": 0, "stale": 0}
         buckets.update([{**buckets.withdraw("sample-0"), "status": "failure"}])
@@ -244,7 +225,6 @@ def test_the_audits_change_what_upstreams_own_test_expects(tmp_path):
         buckets.update([{**buckets.withdraw("sample-2"), "creation": time.time() - 60 * DAY}])
         assert buckets.audit() == {"failed": 1, "expired": 0, "stale": 1}
         assert [buckets.delete_many(f"sample-{n}") for n in range(3)] == [True] * 3
-        buckets.close()
 
 
 def ended(buckets, pipeline, **changes):
@@ -332,12 +312,11 @@ def test_a_transfer_moves_what_has_ended_and_drops_what_is_not_to_be_kept(
 
 def work_off(url, pipeline):
     """What a worker does until nothing is left; returns the ids of what it got."""
-    buckets = Buckets(f"{url}/buckets")
     mine = []
-    while (work := buckets.withdraw(pipeline)) is not None:
-        mine.append(work["id"])
-        assert buckets.update([succeeded(work)]) is True
-    buckets.close()
+    with Buckets.at(url) as buckets:
+        while (work := buckets.withdraw(pipeline)) is not None:
+            mine.append(work["id"])
+            assert buckets.update([succeeded(work)]) is True
     return mine
 
 
@@ -347,34 +326,29 @@ def all_work_off(urls, pipeline):
         return Counter(work_id for mine in done for work_id in mine)
 
 
-def test_sixteen_workers_never_get_the_same_work_and_miss_none(buckets, url, pipeline):
+def test_sixteen_workers_never_get_the_same_work_and_miss_none(buckets, queue_url, pipeline):
     ids = buckets.deposit([a_work(pipeline) for _ in range(200)], return_ids=True)
-    assert all_work_off([url] * 16, pipeline) == Counter(ids)
+    assert all_work_off([queue_url] * 16, pipeline) == Counter(ids)
     assert buckets.status(pipeline)["success"] == 200
 
 
 def test_nor_do_the_workers_of_two_servers_on_one_root(tmp_path):
     root = tmp_path / "root"
     with serving(root) as (_, one), serving(root) as (_, other):
-        urls = [f"http://127.0.0.1:{port}" for port in (one, other)]
-        buckets = Buckets(f"{urls[0]}/buckets")
-        ids = buckets.deposit([a_work("shared") for _ in range(100)], return_ids=True)
-        assert all_work_off(urls * 8, "shared") == Counter(ids)
-        assert buckets.status()["success"] == 100
-        buckets.close()
+        urls = [at(port) for port in (one, other)]
+        with Buckets.at(urls[0]) as buckets:
+            ids = buckets.deposit([a_work("shared") for _ in range(100)], return_ids=True)
+            assert all_work_off(urls * 8, "shared") == Counter(ids)
+            assert buckets.status()["success"] == 100
 
 
 def test_a_killed_server_loses_no_work(tmp_path):
     root = tmp_path / "root"
-    with serving(root) as (process, port):
-        buckets = Buckets(f"http://127.0.0.1:{port}/buckets")
+    with serving(root) as (process, port), Buckets.at(at(port)) as buckets:
         ids = buckets.deposit([a_work("kept"), a_work("kept")], return_ids=True)
         held = buckets.withdraw("kept")
-        buckets.close()
         process.kill()
-    with serving(root) as (_, port):
-        buckets = Buckets(f"http://127.0.0.1:{port}/buckets")
+    with serving(root) as (_, port), Buckets.at(at(port)) as buckets:
         assert buckets.update([succeeded(held)]) is True
         assert [held["id"], buckets.withdraw("kept")["id"]] == ids
         assert buckets.withdraw("kept") is None
-        buckets.close()

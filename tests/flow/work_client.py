@@ -1,13 +1,14 @@
 """The calls of CHIME/FRB's ``workflow`` client, as ``requests`` calls with its own headers.
 
-Written from specs: work, sections 1 to 5. It knows nothing of ``chalicelib``.
+Written from specs: work, sections 1 to 6. It knows nothing of ``chalicelib``.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from email.utils import formatdate
-from typing import Any
+from typing import Any, Self
 
 import requests
 
@@ -52,6 +53,14 @@ def a_work(pipeline: str, **changes: Any) -> dict[str, Any]:
 class Service:
     """A base URL; every call checks that the answer is one that the client takes."""
 
+    place = ""
+    """Where it is, below the server's own address."""
+
+    @classmethod
+    def at(cls, server: str) -> Self:
+        """Return the client of the service of that server."""
+        return cls(f"{server}/{cls.place}")
+
     def __init__(self, url: str) -> None:
         self.url = url
         self._session = requests.Session()
@@ -82,12 +91,17 @@ class Service:
         body = {"query": query, "projection": projection or {}, "skip": skip, "limit": limit}
         return self.told("POST", "/view", json=body)
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._session.close()
 
 
 class Buckets(Service):
     """B2 to B10."""
+
+    place = "buckets"
 
     def deposit(self, works: list[dict[str, Any]], *, return_ids: bool = False) -> Any:
         twice = [("return_ids", return_ids), ("return_ids", return_ids)]
@@ -128,6 +142,8 @@ class Buckets(Service):
 class Results(Service):
     """R2 to R7."""
 
+    place = "results-api"
+
     def deposit(self, works: list[dict[str, Any]]) -> Any:
         return self.told("POST", "/results", json=works)
 
@@ -143,3 +159,29 @@ class Results(Service):
 
     def status(self) -> Any:
         return self.told("GET", "/status")
+
+
+class Pipelines(Service):
+    """Section 6: ``query`` and ``projection`` are JSON texts."""
+
+    place = "pipelines/v2"
+
+    def configs(self, **told: Any) -> Any:
+        return self.told("GET", "/configs", params=as_texts(told))
+
+    def pipelines(self, **told: Any) -> Any:
+        return self.configs(database="pipelines", **told)
+
+    def deploy(self, config: dict[str, Any]) -> Any:
+        return self.told("POST", "/configs", json=config)
+
+    def schedules(self, **told: Any) -> Any:
+        return self.told("GET", "/schedule", params=as_texts(told))
+
+
+def as_texts(told: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a call, those that are JSON as text."""
+    return {
+        name: json.dumps(value) if name in {"query", "projection"} else value
+        for name, value in told.items()
+    }

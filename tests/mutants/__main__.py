@@ -44,6 +44,7 @@ TESTS = [
     ROOT / "tests/unit/test_notices.py",
     ROOT / "tests/unit/test_measures.py",
     ROOT / "tests/flow/test_child_runs.py",
+    ROOT / "tests/flow/test_kept_runs.py",
     ROOT / "tests/flow/test_engine.py",
     ROOT / "tests/flow/test_sweep_calls.py",
 ]

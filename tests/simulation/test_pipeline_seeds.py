@@ -9,7 +9,7 @@ import itertools
 
 import pytest
 
-from chalicelib import child_progress, child_runs
+from chalicelib import child_progress, child_runs, descendants, kept_runs
 from chalicelib.core.lifecycle import children
 from chalicelib.simulation.dice import Recipe
 from chalicelib.simulation.pipeline_world import PipelineWorld, build_pipelines
@@ -67,7 +67,7 @@ GUARDS = {
     "nobody is cancelled": (
         child_runs,
         "_cancel",
-        lambda family, progress: progress.model_copy(update={"open": ()}),
+        lambda family, progress, seen: progress.model_copy(update={"open": ()}),
     ),
     "what is over may be begun all the same": (
         child_runs,
@@ -81,13 +81,24 @@ GUARDS = {
         "is_past",
         lambda family, progress, seconds: seconds > 600,
     ),
+    "what did not succeed is kept as well": (
+        kept_runs,
+        "_has_succeeded",
+        lambda family, index, owner: True,
+    ),
+    "runs are started without being counted": (
+        descendants,
+        "admit",
+        lambda family, fresh: None,
+    ),
     "more are started than may live": (
         child_runs,
         "_start_more",
-        lambda family, progress, items, start=child_runs._start_more: start(
+        lambda family, progress, items, seen, start=child_runs._start_more: start(
             family._replace(action=family.action.model_copy(update={"at_once": 40})),
             progress,
             items,
+            seen,
         ),
     ),
 }

@@ -5,16 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from chalicelib.core.allowances import (
-    Listed,
-    Use,
-    check_allowed,
-    check_any_allows,
-    use_of_path,
-    used_by_definition,
-    used_by_demand,
-    used_by_file_job,
-)
+from chalicelib.core.allowances import check_allowed, check_any_allows, rules_of
 from chalicelib.core.demand import scaffolding
 from chalicelib.core.demand.batch_args import CreateDefinitionAndPrepareArgsRequest
 from chalicelib.core.errors import Forbidden
@@ -22,6 +13,14 @@ from chalicelib.core.file_requests import parse_file_request
 from chalicelib.core.group_rules import GroupRules, Quota
 from chalicelib.core.site import AccessPoint, FileSystems, Site
 from chalicelib.core.submission import parse_submission
+from chalicelib.core.uses import (
+    Listed,
+    Use,
+    use_of_path,
+    used_by_definition,
+    used_by_demand,
+    used_by_file_job,
+)
 from chalicelib.local.folders import OWN_FILE_SYSTEM_ID as FS
 from chalicelib.local.folders import own_file_systems
 from tests.flow.worlds import a_demand
@@ -30,9 +29,13 @@ SITE = Site()
 ARN = "arn:aws:iam::123456789012:role/job"
 
 
+def with_groups(groups, **told):
+    return SITE.model_copy(update={"groups": groups, **told})
+
+
 def refusal(uses, groups, group="lab"):
     with pytest.raises(Forbidden) as caught:
-        check_allowed(group, uses, groups)
+        check_allowed(group, uses, with_groups(groups))
     return caught.value
 
 
@@ -43,7 +46,7 @@ def demand_uses(**changes):
 
 
 def test_a_site_without_rules_lets_every_group_use_everything():
-    check_allowed("lab", demand_uses(), None)
+    check_allowed("lab", demand_uses(), SITE)
 
 
 @pytest.mark.parametrize(
@@ -58,16 +61,49 @@ def test_a_site_without_rules_lets_every_group_use_everything():
 )
 def test_where_groups_are_given_only_they_may_submit(groups, is_in):
     if is_in:
-        check_allowed("lab", demand_uses(), groups)
+        check_allowed("lab", demand_uses(), with_groups(groups))
         return
     error = refusal([], groups)
     assert (error.field, error.value) == ("options.group", "lab")
     assert error.mend
 
 
+@pytest.mark.parametrize(
+    ("members", "named"),
+    [
+        (frozenset({"stranger"}), None),
+        (frozenset({"stranger", "b"}), "b"),
+        ((), None),
+        (None, "a, b, c"),
+    ],
+    ids=["of no other", "of one", "nobody knows whose", "of all"],
+)
+def test_who_may_not_submit_learns_of_no_group_but_their_own(members, named):
+    groups = {name: GroupRules() for name in "abc"}
+    for check in (
+        lambda: check_allowed("stranger", (), with_groups(groups), members),
+        lambda: rules_of("stranger", groups, members),
+    ):
+        with pytest.raises(Forbidden) as caught:
+            check()
+        told = caught.value.mend
+        assert told == (
+            "ask the operator to let it in"
+            if named is None
+            else f"name a group of yours that may: {named}; or ask the operator to let it in"
+        )
+
+
+def test_who_is_in_no_group_that_may_learns_of_none():
+    groups = {name: GroupRules() for name in ("alpha", "beta")}
+    with pytest.raises(Forbidden) as caught:
+        check_any_allows((), (), with_groups(groups))
+    assert caught.value.mend == "ask the operator to let it in"
+
+
 def test_a_groups_own_rules_win_over_those_of_the_others():
     groups = {"*": GroupRules(buckets=()), "lab": GroupRules(buckets=("data",))}
-    check_allowed("lab", [Use("f", Listed.BUCKET, "data")], groups)
+    check_allowed("lab", [Use("f", Listed.BUCKET, "data")], with_groups(groups))
     assert refusal([Use("f", Listed.BUCKET, "data")], groups, "other").field == "f"
 
 
@@ -78,8 +114,9 @@ def test_a_groups_own_rules_win_over_those_of_the_others():
 )
 def test_a_list_that_is_given_names_all_there_is_and_one_that_is_not_nothing(listed, value):
     uses = [Use("some.field", listed, value)]
-    check_allowed("lab", uses, {"lab": GroupRules()})
-    check_allowed("lab", uses, {"lab": GroupRules.model_validate({listed.value: [value]})})
+    check_allowed("lab", uses, with_groups({"lab": GroupRules()}))
+    rules = GroupRules.model_validate({listed.value: [value]})
+    check_allowed("lab", uses, with_groups({"lab": rules}))
     for others in ([], [f"{value}2"], [value.upper().replace("FS-", "fs-")]):
         error = refusal(uses, {"lab": GroupRules.model_validate({listed.value: others})})
         assert (error.field, error.value) == ("some.field", value)
@@ -105,31 +142,49 @@ INSIDE = [
 ]
 
 
-WORKER = "arn:aws:iam::123456789012:role/falsework-worker"
+WORKER = "arn:aws:iam::123456789012:role/lab/moves-files"
+EXECUTION = "arn:aws:iam::123456789012:role/starts-jobs"
+OWN_ROLES = {
+    "the worker's": WORKER,
+    "in another case": WORKER.replace("moves", "Moves"),
+    "by its name": "moves-files",
+    "that fetches secrets": EXECUTION,
+    "called as ours are": "arn:aws:iam::123456789012:role/falsework-job-anything",
+}
 
 
+@pytest.mark.parametrize("role", OWN_ROLES.values(), ids=OWN_ROLES)
 @pytest.mark.parametrize(
-    ("roles", "is_allowed"), [(None, False), ((), False), ((WORKER,), True)], ids=repr
+    ("groups", "is_allowed"),
+    [
+        (lambda role: None, False),
+        (lambda role: {"lab": GroupRules()}, False),
+        (lambda role: {"lab": GroupRules(job_roles=())}, False),
+        (lambda role: {"lab": GroupRules(job_roles=(role,))}, True),
+    ],
+    ids=["no groups at all", "no list", "an empty list", "it is listed"],
 )
-def test_the_workers_own_role_is_for_groups_whose_list_names_it(roles, is_allowed):
-    groups, uses = {"lab": GroupRules(job_roles=roles)}, [Use("job_role_arn", Listed.ROLE, WORKER)]
+def test_falseworks_own_roles_are_for_groups_whose_list_names_them(role, groups, is_allowed):
+    site = with_groups(groups(role), worker_role_arn=WORKER, own_roles=(EXECUTION,))
+    uses = [Use("job_role_arn", Listed.ROLE, role)]
     for check in (
-        lambda: check_allowed("lab", uses, groups, WORKER),
-        lambda: check_any_allows({"lab"}, uses, groups, WORKER),
+        lambda: check_allowed("lab", uses, site),
+        lambda: check_any_allows({"lab"}, uses, site),
+        lambda: check_any_allows(None, uses, site),
     ):
         if is_allowed:
             check()
             continue
         with pytest.raises(Forbidden) as caught:
             check()
-        assert (caught.value.field, caught.value.value) == ("job_role_arn", WORKER)
+        assert (caught.value.field, caught.value.value) == ("job_role_arn", role)
 
 
 @pytest.mark.parametrize(("path", "root", "is_inside"), INSIDE)
 def test_a_path_is_a_groups_at_or_below_one_of_its_roots(path, root, is_inside):
     groups = {"lab": GroupRules(roots=(root,))}
     if is_inside:
-        check_allowed("lab", [use_of_path("path", path)], groups)
+        check_allowed("lab", [use_of_path("path", path)], with_groups(groups))
     else:
         assert refusal([use_of_path("path", path)], groups).field == "path"
 
@@ -268,9 +323,9 @@ def test_a_definition_uses_what_its_volumes_mount(volume, root):
 def test_what_belongs_to_no_group_takes_one_group_that_may(members, is_allowed):
     groups = {"a": GroupRules(buckets=()), "b": GroupRules()}
     uses = [Use("f", Listed.BUCKET, "x")]
-    check_any_allows(members, uses, None)
+    check_any_allows(members, uses, SITE)
     if is_allowed:
-        check_any_allows(members, uses, groups)
+        check_any_allows(members, uses, with_groups(groups))
     else:
         with pytest.raises(Forbidden):
-            check_any_allows(members, uses, groups)
+            check_any_allows(members, uses, with_groups(groups))

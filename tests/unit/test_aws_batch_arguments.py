@@ -28,7 +28,8 @@ def test_an_array_is_submitted_with_its_size(size):
 
 
 def test_a_definition_holds_what_a_job_cannot_override():
-    volume = {"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}
+    efs = {"fileSystemId": "fs-1", "rootDirectory": "/"}
+    volume = {"name": "v", "efsVolumeConfiguration": efs}
     mount = {"readOnly": True, "containerPath": "/x", "sourceVolume": "v"}
     told = container(
         command=("a", "b"),
@@ -44,7 +45,9 @@ def test_a_definition_holds_what_a_job_cannot_override():
         "image": "ghcr.io/x",
         "command": ["a", "b"],
         "mountPoints": [mount],
-        "volumes": [volume],
+        "volumes": [
+            {"name": "v", "efsVolumeConfiguration": {**efs, "transitEncryption": "ENABLED"}}
+        ],
         "privileged": True,
         "jobRoleArn": "arn:role",
         "executionRoleArn": ROLE,

@@ -355,10 +355,11 @@ def test_looking_never_refuses(answer, monkeypatch):
             call()
 
 
-def test_children_are_left_out_and_a_job_that_cannot_be_read_is_not():
+def test_children_are_shown_to_who_asks_for_them_and_what_cannot_be_read_is_told():
     child = a_detail("i1:0", arrayProperties={"index": 0})
     wire = Wire(DescribeJobs={"jobs": [child, a_detail("i2")]})
-    assert [seen.job_id for seen in runner(wire).describe(["i1:0", "i2"])] == ["i2"]
+    seen = runner(wire).describe(["i1:0", "i2"])
+    assert [each.job_id for each in seen] == ["i1:0", "i2"]
     strange = Wire(DescribeJobs={"jobs": [a_detail("i2", status="PAUSED")]})
     with pytest.raises(Unavailable, match="status"):
         runner(strange).describe(["i2"])

@@ -8,10 +8,10 @@ import boto3
 import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.stub import Stubber
-from moto import mock_aws
 
 from chalicelib.aws.object_store import PART_BYTES, S3ObjectStore
 from chalicelib.core.errors import NotFound, Refused, Unavailable
+from tests.contract.aws_places import moto_account
 
 URL = {"endpoint_url": "https://s3.us-east-1.amazonaws.com"}
 
@@ -120,7 +120,7 @@ def multipart_etag(content: bytes) -> str:
 
 def test_an_upload_has_the_etag_that_its_content_foretells(tmp_path):
     """Parts of 8 MiB, from 8 MiB on (specs: demand 8.3); below it is the content's own MD5."""
-    with mock_aws():
+    with moto_account():
         s3 = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="bkt")
         store = S3ObjectStore(s3)
@@ -137,7 +137,7 @@ def test_an_upload_has_the_etag_that_its_content_foretells(tmp_path):
 
 def test_a_failed_download_leaves_the_file_that_was_there(tmp_path):
     (tmp_path / "f").write_bytes(b"mine")
-    with mock_aws():
+    with moto_account():
         s3 = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="bkt")
         with pytest.raises(NotFound):

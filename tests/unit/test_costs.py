@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.costs import brief, cost_of
-from chalicelib.core.job_state import JobState, JobStatus
+from chalicelib.core.commands import StopReason
+from chalicelib.core.costs import brief, cost_of, with_children
+from chalicelib.core.job_state import SUCCEEDED, ChildTimes, JobState, JobStatus
 from chalicelib.core.moved_bytes import GIB
 from chalicelib.core.plans.plan import JobAction
 from chalicelib.core.prices import MachinePrices, Prices
-from chalicelib.core.run import Run, RunState, Stage, StageStatus
+from chalicelib.core.run import HistoryEntry, Run, RunState, Stage, StageStatus
 from tests.unit import runs
 
 PLAIN = Prices(
@@ -138,10 +139,7 @@ def test_what_was_in_vain_is_told_apart_and_is_part_of_the_whole(job, retries, i
 
 
 def test_what_a_user_cancelled_was_not_wasted():
-    stopped = a_job(1, status=JobStatus.FAILED, reason="canceled by the user", exit_code=137)
-    from chalicelib.core.commands import StopReason
-
-    stopped = stopped.model_copy(update={"reason": str(StopReason.CANCELED)})
+    stopped = a_job(1, status=JobStatus.FAILED, reason=str(StopReason.CANCELED), exit_code=137)
     run = a_run(stopped)
     stages = tuple(
         stage.model_copy(update={"status": StageStatus.CANCELED})
@@ -204,9 +202,103 @@ def test_what_a_run_cannot_know_is_named_and_not_guessed():
     told = cost(a_run(array, serial=5))
     assert told.amount == 0
     assert told.not_counted == (
-        "stage-in: the 40 children of array n2, whose times the run does not know",
+        "stage-in: 40 of the 40 children of array n2, whose times nobody knows",
         "4 submissions that the run no longer lists, or that never became jobs",
     )
+
+
+def an_array(known: int = 40, **told: Any) -> JobState:
+    """Its own times are another thing than its children's."""
+    seconds = {SUCCEEDED: 300.0, "user": 20.0, "infrastructure": 7.0}
+    times = ChildTimes(next=40, known=known, seconds=seconds)
+    given = {"stage": "stage-in", "children": 40, "child_times": times, **told}
+    return a_job(1, seconds=999, **given)
+
+
+def test_the_children_of_an_array_cost_as_long_as_each_of_them_ran():
+    told = cost(a_run(an_array()))
+    assert told.used.vcpu_seconds == 2 * 327
+    assert told.stages["stage-in"].amount == 2 * 327
+    assert told.wasted.retries.amount == 2 * 20
+    assert told.wasted.interruptions.amount == 2 * 7
+    assert told.not_counted == ()
+    assert told.is_final
+
+
+@pytest.mark.parametrize(
+    ("array", "check_at", "is_final", "why"),
+    [
+        pytest.param(
+            a_job(1, children=40, status=JobStatus.RUNNING, stopped_at=None, started_at=None),
+            None, False, "the 40 children of array n1, until all of them have ended", id="it runs",
+        ),
+        pytest.param(
+            an_array(child_times=ChildTimes(next=30, known=30)), runs.at(2000), False,
+            "10 of the 40 children of array n1, which are still looked at", id="half looked at",
+        ),
+        pytest.param(
+            an_array(child_times=None), None, True,
+            "40 of the 40 children of array n1, whose times nobody knows", id="an earlier version",
+        ),
+        pytest.param(
+            an_array(known=38), None, True,
+            "2 of the 40 children of array n1, whose times nobody knows", id="forgotten by Batch",
+        ),
+    ],
+)  # fmt: skip
+def test_children_that_nobody_has_counted_are_told_with_the_reason(array, check_at, is_final, why):
+    settled_at = runs.at(1000) if array.has_ended else None
+    told = cost(a_run(array, settled_at=settled_at, next_check_at=check_at))
+    assert why in told.not_counted[0]
+    assert told.is_final is is_final
+
+
+def test_an_array_that_never_was_there_had_no_children():
+    lost = an_array(child_times=None, status=None, job_id=None, is_absent=True, is_own=False)
+    assert not [each for each in cost(a_run(lost)).not_counted if "children" in each]
+
+
+def test_children_that_a_user_cancelled_were_not_wasted():
+    times = ChildTimes(next=40, known=40, seconds={"canceled": 10.0})
+    array = an_array(child_times=times, status=JobStatus.FAILED, reason=str(StopReason.CANCELED))
+    told = cost(a_run(array))
+    assert (told.amount, told.wasted.retries.amount) == (20, 0)
+
+
+def test_what_a_user_cancelled_and_resumed_later_was_not_wasted_either():
+    stopped = a_job(1, status=JobStatus.FAILED, reason=str(StopReason.CANCELED), exit_code=137)
+    told = cost(a_run(stopped, a_job(2, generation=2), generation=2))
+    assert (told.amount, told.wasted.retries.amount) == (40, 0)
+
+
+def test_bytes_of_earlier_attempts_are_said_to_be_missing():
+    run = a_run()
+    entry = HistoryEntry(
+        attempt=1, begin_status="CREATED", end_status="RETRY", begin_ts="", end_ts="",
+        message="", run_time_seconds=1,
+    )  # fmt: skip
+    last = entry.model_copy(update={"attempt": 2, "end_status": StageStatus.COMPLETE})
+    stages = tuple(
+        stage.model_copy(update={"history": (entry, last), "attempts": 2})
+        if stage.stage_name in {"stage-in", "execute"}
+        else stage.model_copy(update={"history": (last,)})
+        for stage in run.stages
+    )
+    assert cost(run.model_copy(update={"stages": stages})).not_counted == (
+        "stage-in: the bytes that attempts before the last one moved",
+    )
+
+
+def test_the_runs_that_a_run_has_started_are_added_up_beside_it():
+    own = cost(a_run(a_job(1)))
+    failed = cost(a_run(a_job(1, **FAILED), settled_at=None))
+    told = with_children(own, [own, failed], is_whole=True)
+    assert (told.amount, told.total) == (20, 60)
+    assert told.children.runs == 2
+    assert told.children.amount == 40
+    assert told.children.wasted.retries.amount == 20
+    assert (told.is_final, told.children.is_final) == (True, False)
+    assert not with_children(own, [own], is_whole=False).children.is_final
 
 
 def test_a_job_that_names_no_resources_is_said_to_be_missing():

@@ -233,6 +233,31 @@ class TestPace:
         assert 4.7 < max(wakes) <= 5
         assert world.batch.accepted.total() == 0
 
+    def test_of_many_that_are_not_admitted_the_first_sends_for_a_wake_up_for_all(self, world):
+        asked: list[object] = []
+
+        class Full:
+            def admit(self, now: Any) -> bool:
+                asked.append(now)
+                return False
+
+        run = runs.a_run(until="execute")
+        seen = {"status": JobStatus.RUNNING, "is_own": False}
+        copies = tuple(
+            run.jobs[-1].model_copy(update={**seen, "job_id": f"copy-{number}"})
+            for number in range(5)
+        )
+        world.runs.save(run.model_copy(update={"version": 0, "jobs": (*run.jobs, *copies)}))
+        stopped, wakes = [], []
+        alter(world, "jobs", stop=lambda job_id, _: stopped.append(job_id))
+        alter(world, "timers", wake=lambda run_id, _: wakes.append(run_id))
+        unpaced, world.ports = world.ports, world.ports._replace(pace=Full())
+        look(world, "r1")
+        assert (len(asked), wakes, stopped) == (1, ["r1"], [])
+        world.ports = unpaced
+        look(world, "r1")
+        assert set(stopped) == {f"copy-{number}" for number in range(5)}
+
 
 class TestLostSaves:
     def lose(self, world: World) -> list[float]:

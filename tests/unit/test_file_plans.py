@@ -70,6 +70,60 @@ def test_on_aws_the_worker_gets_the_file_systems_that_the_paths_are_on():
     assert environment["EFS_MOUNT_POINT_PATH_1"] == f"/opt/falsework/{FS}"
 
 
+def access_point(number, path, env_base="dev", file_system=FS):
+    return {"AccessPointId": f"fsap-0a10000{number}", "FileSystemId": file_system, "Path": path,
+            "Tags": {"env_base": env_base}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("destination", "mounted"),
+    [
+        (f"{FS}:/scratch/in", [1]),
+        (f"{FS}:/scratch", [1]),
+        (f"{FS}:/groups/lab/scratch/x", [2]),
+        (f"{FS}:/shared/../scratch/x", [1]),
+        (f"{FS}:/scratched/x", []),
+        (f"{FS}:/other/x", []),
+        (f"{OTHER}:/scratch/x", []),
+    ],
+)
+def test_access_points_are_mounted_too_that_their_folders_may_come_into_being(
+    destination, mounted
+):
+    points = [
+        access_point(1, "/scratch"),
+        access_point(2, "/groups/lab/scratch/"),
+        access_point(3, "/"),
+        access_point(4, "/other", env_base="prod"),
+    ]
+    systems = [{"FileSystemId": FS}, {"FileSystemId": OTHER}]
+    efs = FileSystems.model_validate({"file_systems": systems, "access_points": points})
+    made = plan({**ENDS, "destination_path": destination}, efs=efs)
+    worker = made.stage("define-jobs").action.definitions["worker"]
+    whole, *others = worker.volumes
+    assert whole["efsVolumeConfiguration"] == {
+        "fileSystemId": destination.partition(":")[0],
+        "rootDirectory": "/",
+        "transitEncryption": "ENABLED",
+    }
+    ids = [f"fsap-0a10000{number}" for number in mounted]
+    assert [each["efsVolumeConfiguration"] for each in others] == [
+        {
+            "fileSystemId": FS,
+            "transitEncryption": "ENABLED",
+            "authorizationConfig": {"accessPointId": each, "iam": "DISABLED"},
+        }
+        for each in ids
+    ]
+    assert [each["containerPath"] for each in worker.mount_points[1:]] == [
+        f"/opt/falsework/{each}" for each in ids
+    ]
+    told = made.stage("sync").action.environment
+    assert [name for name in told if name.startswith("EFS_MOUNT_POINT_ID")] == [
+        "EFS_MOUNT_POINT_ID_1"
+    ]
+
+
 def test_between_buckets_nothing_is_mounted():
     made = plan({**ENDS, "destination_path": "s3://bucket/out/"})
     assert made.stage("define-jobs").action.definitions["worker"].volumes == ()

@@ -93,6 +93,48 @@ class TestResume:
         with pytest.raises(Conflict, match="generation 2"):
             resume(run, generation=7)
 
+    def test_a_repeat_is_told_when_what_it_began_has_ended_again(self):
+        first = resume(a_failed_run(), generation=1).run
+        run = decide(first, CancelRequested(run_id="r1", at=at(55))).run
+        with pytest.raises(Conflict, match="left generation 1 already; generation 2 is CANCELED"):
+            resume(run, generation=1, when=3600)
+        assert resume(run, generation=2, when=3600).run.generation == 3
+
+    def test_the_very_same_request_changes_nothing_however_late_it_comes_again(self):
+        first = resume(a_failed_run(), generation=1).run
+        run = decide(first, CancelRequested(run_id="r1", at=at(55))).run
+        assert resume(run, generation=1).run is run
+
+    @pytest.mark.parametrize(
+        ("first", "second", "told"),
+        [
+            (
+                lambda run: resume(run, generation=1),
+                lambda run: rollback(run, "execute", generation=1, when=51),
+                "resume",
+            ),
+            (
+                lambda run: rollback(run, "execute", generation=1),
+                lambda run: resume(run, generation=1, when=51),
+                "rollback to execute",
+            ),
+            (
+                lambda run: rollback(run, "execute", generation=1),
+                lambda run: rollback(run, "stage-in", generation=1, when=51),
+                "rollback to execute",
+            ),
+        ],
+        ids=["rollback after resume", "resume after rollback", "rollback to elsewhere"],
+    )
+    def test_who_comes_second_with_another_wish_is_told_so(self, first, second, told):
+        run = first(a_failed_run()).run
+        with pytest.raises(Conflict, match=rf"by another request \({told}\); generation 2 is"):
+            second(run)
+
+    def test_of_a_generation_that_an_earlier_version_began_any_repeat_is_taken_for_its_own(self):
+        run = resume(a_failed_run(), generation=1).run.model_copy(update={"begun_by": None})
+        assert rollback(run, "execute", generation=1, when=51).run is run
+
     def test_after_clean_up_the_files_are_made_again(self):
         run, commands = a_failed_run(policy=CleanUpPolicy.ALWAYS), ()
         run = drive(run, (StartJob(stage="clean-up", serial=3),), until="")

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
-from chalicelib import engine
+from chalicelib import calls, engine, intake
 from chalicelib.aws.emf import EmfLines
-from chalicelib.core.errors import Unavailable
+from chalicelib.core.errors import StaleRun, Unavailable
 from chalicelib.core.events import SubmissionDeferred
-from chalicelib.core.job_state import JobStatus
+from chalicelib.core.job_state import ChildTimes, JobStatus
 from chalicelib.core.lifecycle import decide
 from chalicelib.core.measures import LONG_OVER, Measure, Metric, changes, looked_at
-from chalicelib.core.run import Run, RunState
+from chalicelib.core.run import HistoryEntry, Run, RunState, StageStatus
 from tests.flow.worlds import World, a_demand
 from tests.unit import runs
+from tests.unit.test_costs import a_job, a_run
 
 
 @pytest.fixture
@@ -71,6 +73,106 @@ def test_a_retry_is_counted_under_the_cause_of_its_job(world, measured):
     first, *clearing = of(measured, Metric.RETRIES)
     assert first == (1, {"cause": "user"})
     assert {told["cause"] for _, told in clearing} == {"worker"}
+
+
+def with_stage(run: Run, name: str, **changes) -> Run:
+    stages = tuple(
+        each.model_copy(update=changes) if each.stage_name == name else each for each in run.stages
+    )
+    return run.model_copy(update={"stages": stages})
+
+
+def entry(attempt: int, end: StageStatus, seconds: float = 0) -> HistoryEntry:
+    return HistoryEntry(
+        attempt=attempt, begin_status=StageStatus.CREATED, end_status=end, begin_ts="",
+        end_ts="", message="", run_time_seconds=seconds,
+    )  # fmt: skip
+
+
+def test_a_retry_that_follows_at_once_is_counted_too():
+    run = with_stage(a_run(), "execute", status=StageStatus.RUNNING, attempts=1)
+    history = (entry(1, StageStatus.RETRY, 3),)
+    after = with_stage(run, "execute", attempts=2, history=history)
+    told = list(changes(run, after))
+    assert [seconds for seconds, _ in of(told, Metric.STAGE_SECONDS)] == [3]
+    assert len(of(told, Metric.RETRIES)) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "attempts", "history"),
+    [
+        pytest.param(
+            StageStatus.CREATED, 0, (entry(0, StageStatus.CANCELED),), id="it never began"
+        ),
+        pytest.param(
+            StageStatus.CREATED, 2, (entry(2, StageStatus.CANCELED),), id="not in this generation"
+        ),
+        pytest.param(
+            StageStatus.RETRY, 1, (entry(1, StageStatus.ERROR),), id="given up while it waited"
+        ),
+    ],
+)
+def test_an_end_without_an_execution_is_no_time_of_a_stage(status, attempts, history):
+    run = with_stage(a_run(), "execute", status=status, attempts=attempts)
+    after = with_stage(run, "execute", status=history[0].end_status, history=history)
+    assert not of(list(changes(run, after)), Metric.STAGE_SECONDS)
+
+
+def test_an_attempt_that_failed_and_was_given_up_at_once_is_one_execution():
+    run = with_stage(a_run(), "execute", status=StageStatus.RUNNING, attempts=1)
+    history = (entry(1, StageStatus.RETRY, 5), entry(1, StageStatus.ERROR))
+    after = with_stage(run, "execute", status=StageStatus.ERROR, history=history)
+    told = of(list(changes(run, after)), Metric.STAGE_SECONDS)
+    assert [seconds for seconds, _ in told] == [5]
+
+
+def test_the_wait_of_an_array_is_that_of_its_first_child_and_told_once():
+    array = a_job(1, children=40, started_at=None, stopped_at=None)
+    first = array.submit_started_at + timedelta(seconds=7)
+    half = array.model_copy(
+        update={"child_times": ChildTimes(next=20, known=20, first_started_at=first)}
+    )
+    whole = array.model_copy(
+        update={"child_times": ChildTimes(next=40, known=40, first_started_at=first)}
+    )
+    steps = [a_run(each) for each in (array, half, whole, whole.model_copy())]
+    told = [of(list(changes(*pair)), Metric.QUEUE_WAIT_SECONDS) for pair in pairwise(steps)]
+    assert told == [[], [(7, {})], []]
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["seen before", "seen only now"])
+def test_a_job_that_lost_its_claim_is_one_extra_copy_and_no_second_submission(is_known):
+    own, copy = a_job(1), a_job(1, job_id="j2", is_own=False)
+    before = a_run(own, *([copy] if is_known else []))
+    after = a_run(
+        own.model_copy(update={"is_own": False}), copy.model_copy(update={"is_own": True})
+    )
+    told = list(changes(before, after))
+    assert not of(told, Metric.SUBMISSIONS)
+    assert len(of(told, Metric.EXTRA_COPIES)) == (0 if is_known else 1)
+
+
+def test_an_event_that_comes_twice_is_measured_once(world, measured):
+    world.submit(a_demand())
+    (job,) = world.batch.finish()
+    event = calls.job_changed(job, "e1", world.now)
+    engine.handle(event, world.ports)
+    before = list(measured)
+    engine.handle(event, world.ports)
+    assert measured == before
+
+
+def test_what_could_not_be_saved_is_not_measured(world, measured):
+    class Stale:
+        def __getattr__(self, name):
+            return getattr(world.runs, name)
+
+        def save(self, run: Run) -> Run:
+            raise StaleRun(run.id)
+
+    with pytest.raises(StaleRun):
+        intake.submit(a_demand(), world.ports._replace(runs=Stale()))
+    assert measured == []
 
 
 def test_what_users_name_is_no_dimension(world, measured):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ SITE = Notifications.model_validate(
 )
 CI, LAB = Target(kind="webhook", name="ci"), Target(kind="topic", name="lab")
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
+PAGE = Path(__file__).parents[2] / "docs" / "notifications.md"
 
 
 def mail(*names: str) -> tuple[Target, ...]:
@@ -54,10 +56,11 @@ def asked(
     site: Notifications = SITE,
     *,
     is_child: bool = False,
+    group: str = "default",
 ) -> tuple[Announcement, ...]:
     demand = a_demand(execution_metadata=metadata or {})
     submission = parse_submission({**demand, "options": options or {}})
-    return announcements(submission.document(), site, is_child=is_child)
+    return announcements(submission.document(), site, group=group, is_child=is_child)
 
 
 class TestRequests:
@@ -113,9 +116,49 @@ class TestRequests:
         assert caught.value.field == field
         assert caught.value.mend
 
+    def test_who_names_somebody_a_million_times_has_him_told_once(self):
+        notify = {"webhooks": ["ci"] * 1000, "topics": ["lab"] * 1000, "on": ["ERROR"] * 1000,
+                  "stages": ["*"] * 1000, "stages_on": ["RETRY"] * 1000}  # fmt: skip
+        (told,) = asked({"notify": notify})
+        assert told == Announcement(
+            states=("ERROR",), stages=("*",), stages_on=("RETRY",), targets=(LAB, CI)
+        )
+
+    def test_what_is_for_other_groups_is_not_there(self):
+        site = SITE.model_copy(update={"only_for": {"ci": ("astro",)}})
+        notify = {"notify": {"webhooks": ["ci"], "topics": ["lab"]}}
+        with pytest.raises(InvalidRequest, match="there is no 'ci'") as caught:
+            asked(notify, site=site, group="bio")
+        assert (caught.value.field, caught.value.mend) == (
+            "options.notify.webhooks",
+            "leave it out: there are none",
+        )
+        (told,) = asked(notify, site=site, group="astro")
+        assert told.targets == (LAB, CI)
+
     def test_mail_is_refused_where_none_is_sent(self):
         with pytest.raises(InvalidRequest, match="sends no mail"):
             asked({"notify": {"mail": ["ann@example.org"]}}, site=Notifications())
+
+    @pytest.mark.parametrize(
+        ("domains", "address", "expected"),
+        [
+            (None, "ann@example.org", True),
+            (None, "ann@EXAMPLE.ORG", True),
+            (None, "ann@elsewhere.org", False),
+            (None, "ann@mail.example.org", False),
+            (("Elsewhere.org",), "ann@elsewhere.org", True),
+            (("elsewhere.org",), "ann@example.org", False),
+            (("*",), "ann@elsewhere.org", True),
+            ((), "ann@example.org", False),
+        ],
+        ids=str,
+    )
+    def test_mail_goes_to_the_senders_own_domain_unless_the_site_says_more(
+        self, domains, address, expected
+    ):
+        site = SITE.model_copy(update={"mail_domains": domains})
+        assert site.may_mail(address) is expected
 
     def test_a_stage_that_is_not_there_is_refused(self):
         options = Options(notify=RunNotices(webhooks=("ci",), stages=("*", "exectue")))
@@ -178,6 +221,13 @@ class TestSites:
         assert told.targets == (Target(kind="events", name="default"), CI)
         assert told.states == ("ERROR",)
 
+    def test_whoever_is_for_some_groups_hears_of_their_runs_alone(self):
+        site = self.EVERY.model_copy(update={"only_for": {"ci": ("astro", "geo")}})
+        bus = Target(kind="events", name="default")
+        for group, expected in (("geo", (bus, CI)), ("bio", (bus,))):
+            (told,) = asked(site=site, group=group)
+            assert told.targets == expected
+
     def test_runs_of_runs_are_not_unless_the_site_says_so(self):
         assert asked(site=self.EVERY, is_child=True) == ()
         every = self.EVERY.every_run.model_copy(update={"has_children": True})
@@ -194,11 +244,14 @@ class TestSites:
             ({"webhooks": {"ci": {**HOOK, "secret": "hidden"}}}, "secret"),
             ({"webhooks": {"ci": {"url": HOOK["url"]}}}, "secret"),
             ({"topics": {"lab": "lab"}}, "topics"),
+            ({"topics": {"lab": "arn:aws:sns:us-east-1:123456789012:lab.fifo"}}, "topics"),
             ({"mail_from": "Falsework <f@example.org>"}, "mail_from"),
             ({"every_run": {"topics": ["lab"]}}, "every_run"),
+            ({"only_for": {"lab": ["astro"]}}, "only_for"),
         ],
         ids=["in the clear", "no web", "a password", "no host", "the secret itself", "unsigned",
-             "no ARN", "a display name", "an unknown topic"],
+             "no ARN", "a topic with an order", "a display name", "an unknown topic",
+             "nobody of that name"],
     )  # fmt: skip
     def test_what_is_wrong_is_said_without_what_is_secret(self, told, place):
         with pytest.raises(ValidationError) as caught:
@@ -224,6 +277,12 @@ class TestSites:
         ("ann@example.org\r\nBcc: x@y.org", False),
         ('"ann"@example.org', False),
         (f"{'a' * 250}@b.org", False),
+        ("\u00e4nn@example.org", False),
+        ("ann@example.org.", False),
+        ("ann@-", False),
+        ("ann@a..b", False),
+        (".ann@example.org", False),
+        ("o'neill@xn--bcher-kva.example", True),
     ],
     ids=repr,
 )
@@ -269,13 +328,26 @@ class TestTexts:
             "why": "",
         }  # fmt: skip
 
+    def test_the_text_has_no_character_that_a_queue_might_refuse(self):
+        notice = Notice(target=CI, told=told(why="\uffff\U0001f600\x00 \u00e4"))
+        assert notice.body().isascii()
+        assert json.loads(notice.body())["why"] == notice.told.why
+
     def test_the_signature_is_of_the_time_and_the_body(self):
         expected = hmac.new(b"key", b'1767225600.{"a":1}', hashlib.sha256).hexdigest()
         assert signature("key", "1767225600", b'{"a":1}') == f"sha256={expected}"
         assert signature("key", "1767225601", b'{"a":1}') != f"sha256={expected}"
 
+    def test_what_the_documentation_shows_is_taken(self):
+        options, site, document = (
+            json.loads(part.split("```")[0]) for part in PAGE.read_text().split("```json\n")[1:]
+        )
+        parse_document(Options, options["options"])
+        assert Site.model_validate(site).notifications.open_to("software", ["ci"]) == ("ci",)
+        assert Notice(target=CI, told=Told.model_validate(document)).document() == document
+
     def test_the_receiver_of_the_documentation_knows_what_is_ours(self):
-        page = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text()
+        page = PAGE.read_text()
         place: dict[str, Any] = {}
         exec(page.split("```python\n")[1].split("```")[0], place)
         headers = webhook_headers(Notice(target=CI, told=told()), b"{}", "key", datetime.now(UTC))

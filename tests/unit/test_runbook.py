@@ -41,7 +41,8 @@ def test_alarms_on_our_own_metrics_name_some_that_there_are():
         for alarm in ALARMS.values()
         if alarm.get("Namespace") == NAMESPACE
     }
-    assert ours == {(Metric.RUNS_PAST_DEADLINE.value, ("service",))}
+    watched = (Metric.RUNS_PAST_DEADLINE, Metric.SWEEP_TROUBLES, Metric.SWEEP_LAG_SECONDS)
+    assert ours == {(metric.value, ("service",)) for metric in watched}
 
 
 def test_the_dimension_service_is_what_the_alarms_expect():

@@ -107,7 +107,10 @@ def test_its_use_is_noted_once_an_hour(last, is_news):
 
 def test_whoever_shows_it_has_its_scopes_and_groups_and_its_id_in_the_name():
     assert a_token().principal == Principal(
-        name=f"alice ({ID})", scopes=frozenset({Scope.READ}), groups=frozenset({"a", "b"})
+        name=f"alice ({ID})",
+        user="alice",
+        scopes=frozenset({Scope.READ}),
+        groups=frozenset({"a", "b"}),
     )
 
 

@@ -67,6 +67,20 @@ class TestRetry:
             f"{retry_at:%Y-%m-%d %H:%M:%S} UTC."
         )
 
+    def test_faults_of_ours_are_told_with_how_often_there_may_be(self):
+        run = again(begun())
+        stages = tuple(
+            each.model_copy(update={"faults": 3 if each.stage_name == "execute" else 0})
+            for each in run.stages
+        )
+        told = why(run.model_copy(update={"stages": stages}), at(5))
+        assert told[0] == (
+            "Stage execute: a step of it has raised what nobody foresaw 3 times in a row; it is "
+            "tried again each minute, and after 20 times the stage fails. The log of the engine "
+            "has the rest."
+        )
+        assert told[1:] == why(run, at(5))
+
     def test_when_its_time_has_come(self):
         run = decide(ended(begun(), "job-2", 2), TimerFired(run_id="r1", at=at(10))).run
         assert why(run, at(10))[0] == (

@@ -336,9 +336,18 @@ class TestEnded:
 class TestCanceled:
     HOW = (
         "The run was canceled by a request (falsework cancel, or POST /runs/{id}/cancel); whose "
-        "it was is not recorded."
+        "it was tells GET /runs/{id}/audit."
     )
     WANTED = "If it is still wanted, resume it: falsework resume r1"
+
+    def test_with_the_reason_that_was_given(self):
+        event = CancelRequested(run_id="r1", at=at(5), reason="the sample was the wrong one")
+        run = decide(a_run(until="execute"), event).run
+        assert why(run, at(9))[:3] == [
+            self.HOW,
+            "The reason that was given: the sample was the wrong one",
+            self.WANTED,
+        ]
 
     def test_with_a_job_that_has_to_stop(self):
         assert why(canceled(), at(9)) == [

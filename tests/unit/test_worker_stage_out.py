@@ -182,6 +182,12 @@ def not_utf8(world):
     (world.root / "report" / os.fsdecode(b"odd\xff")).write_bytes(b"x")
 
 
+def folder_not_utf8(world):
+    folder = world.root / "report" / os.fsdecode(b"odd\xff")
+    folder.mkdir()
+    (folder / "fine").write_bytes(b"x")
+
+
 def too_long(world):
     world.write("report/odd/" + "/".join("d" * 200 for _ in range(6)))
 
@@ -196,6 +202,7 @@ UNFIT = [
     pytest.param(pipe, "neither a file nor a folder", id="pipe"),
     pytest.param(socket_file, "neither a file nor a folder", id="socket"),
     pytest.param(not_utf8, "not UTF-8", id="name that is not UTF-8"),
+    pytest.param(folder_not_utf8, "not UTF-8", id="folder whose name is not UTF-8"),
     pytest.param(too_long, "1024 bytes", id="key too long"),
 ]
 
@@ -212,6 +219,17 @@ def test_what_cannot_be_stored_is_named_unless_it_is_excluded(world, make, words
     order = world.stage_out(report(filter_config={"exclude": "odd.*"}))
     assert world.work("stage-out", order) == 0
     assert stored(world) == {f"{OUT}/report/good": b"good"}
+
+
+def test_only_the_name_that_is_stored_has_to_be_utf8(world):
+    world.write("report/good", b"good")
+    (world.root / os.fsdecode(b"odd\xff")).write_bytes(b"odd")
+    (world.root / "report/link").symlink_to(os.fsdecode(b"../odd\xff"))
+    assert world.work("stage-out", world.stage_out(report())) == 0
+    assert stored(world) == {
+        f"{OUT}/report/good": b"good",
+        f"{OUT}/report/link": b"odd",
+    }
 
 
 def test_links_that_lead_through_each_other_end(world):

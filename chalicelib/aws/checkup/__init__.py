@@ -12,8 +12,15 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws.checkup.account import check_account, check_clock
+from chalicelib.aws.checkup.alarms import check_alarms
 from chalicelib.aws.checkup.deployment import Check, Deployment
-from chalicelib.aws.checkup.functions import check_functions, check_mappings, check_rules
+from chalicelib.aws.checkup.functions import (
+    check_functions,
+    check_mappings,
+    check_mounts,
+    check_recursion,
+    check_rules,
+)
 from chalicelib.aws.checkup.machines import check_image, check_job_queue
 from chalicelib.aws.checkup.policies import check_policies
 from chalicelib.aws.checkup.queues import check_queues
@@ -27,10 +34,13 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("queues", check_queues),
     ("functions", check_functions),
     ("queue mappings", check_mappings),
+    ("wake-ups that follow each other", check_recursion),
+    ("mounts", check_mounts),
     ("rules", check_rules),
     ("policies", check_policies),
     ("worker image", check_image),
     ("job queue", check_job_queue),
+    ("alarms", check_alarms),
     ("account limits", check_account),
     ("clock", check_clock),
 )

@@ -46,7 +46,7 @@ class Deployment(NamedTuple):
 
 Check = Callable[[Deployment], Iterator[Finding]]
 
-_NOT_THERE = ("NotFound", "NonExistent", "NoSuchEntity", "does not exist")
+_NOT_THERE = ("NotFound", "NonExistent", "NoSuchEntity", "NoSuchResource", "does not exist")
 
 
 def or_none(ask: Callable[[], Any]) -> Any:

@@ -12,6 +12,7 @@ BY_QUEUE: Final = ("on_submission", "on_wake", "on_notice")
 BY_RULE: Final = ("on_object_created", "on_job_change", "on_sweep", "on_cleanup_time")
 FUNCTIONS: Final = ("", *BY_QUEUE, *BY_RULE)
 REPORTS: Final = "FALSEWORK_REPORTS_BATCH_ITEM_FAILURES"
+_MOUNT: Final = "EFS_MOUNT_POINT_PATH_"
 _FLAG: Final = "ReportBatchItemFailures"
 
 
@@ -80,6 +81,39 @@ def _mapping(
         )
     else:
         yield fine(f"{about}: failures", "mapping and function agree")
+
+
+def check_recursion(deployment: Deployment) -> Iterator[Finding]:
+    """Look whether Lambda would stop wake-ups that lead to wake-ups (Lambda guide, recursion)."""
+    name = deployment.function("on_wake")
+    client = deployment.clients.get("lambda")
+    told = or_none(lambda: client.get_function_recursion_config(FunctionName=name))
+    if told is None:
+        return  # the function itself is missed elsewhere
+    yield judged(
+        "wake-ups that follow each other",
+        told.get("RecursiveLoop") == "Allow",
+        "they are allowed",
+        f"Lambda stops {name} after some sixteen, and runs wait for the sweep",
+        f"aws lambda put-function-recursion-config --function-name {name} --recursive-loop Allow",
+    )
+
+
+def check_mounts(deployment: Deployment) -> Iterator[Finding]:
+    """Look whether functions that are told of a mount have one."""
+    for handler in FUNCTIONS:
+        found = deployment.configuration(handler) or {}
+        told = found.get("Environment", {}).get("Variables", {})
+        if not any(each.startswith(_MOUNT) for each in told):
+            continue
+        mounted = [each["LocalMountPath"] for each in found.get("FileSystemConfigs", [])]
+        yield judged(
+            f"mount of {deployment.function(handler)}",
+            bool(mounted),
+            f"it is at {', '.join(mounted)}",
+            f"it is told of one ({_MOUNT}…) and has none: what it writes there fails",
+            deployment.deploy,
+        )
 
 
 def check_rules(deployment: Deployment) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from chalicelib.core.asl.parts import ANY_ERROR, Part, Place, chain, single
 from chalicelib.core.demand.batch_args import LEAST_MEMORY_MIB, LEAST_VCPUS
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.plans.plan import JobAction, JobDefinition, StagePlan
-from chalicelib.core.states.batch_forms import environment_pairs, pascal
+from chalicelib.core.states.batch_forms import encrypted, environment_pairs, pascal
 from chalicelib.core.states.retries import BATCH_RETRY
 
 JOB: Final = ("JobName", "JobId", "JobArn")
@@ -119,7 +119,7 @@ def _container(definition: JobDefinition, place: Place) -> dict[str, Any]:
         "Command": list(definition.command),
         "ResourceRequirements": _amounts(least | asked, place),
         "MountPoints": pascal(definition.mount_points),
-        "Volumes": pascal(definition.volumes),
+        "Volumes": pascal(encrypted(definition.volumes)),
         "Privileged": definition.privileged,
         **role,
     }

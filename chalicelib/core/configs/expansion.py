@@ -6,7 +6,7 @@ several deployments, the first one's, for a work has one site.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from chalicelib.core.configs.matrices import Values, combinations, filled, size_of
@@ -22,6 +22,8 @@ MOST_PIPELINE_WORKS: Final = 500
 """Its state is one document, with a line for each work."""
 MOST_WORKS: Final = 2000
 """Of a config: each is checked, at some 20 a millisecond, while its client waits; our choice."""
+MOST_CHARACTERS: Final = 20_000_000
+"""Of all works of a config in JSON; those of a step are in memory at once. Our choice, too."""
 
 
 def read_config(document: object) -> ConfigPlan:
@@ -42,11 +44,29 @@ def read_config(document: object) -> ConfigPlan:
         )
     _check_names(config)
     _check_sizes(config.pipeline)
+    left = MOST_CHARACTERS
     for values in combinations(config.pipeline.matrix):
         for number, step in enumerate(config.pipeline.steps):
             with at_field(f"pipeline.steps.{number}.work"):
-                read_works(list(works_of(config, step, values)))
+                works, left = _within(works_of(config, step, values), left)
+                read_works(works)
     return config
+
+
+def _within(works: Iterable[dict[str, Any]], left: int) -> tuple[list[dict[str, Any]], int]:
+    """Return the works, and how many characters others may have; one mark is 15 of the config's
+    and may stand for thousands."""
+    taken = []
+    for work in works:
+        left -= len(json_text(work))
+        if left < 0:
+            raise TooLarge(
+                f"with the matrices filled in, the works have more than {MOST_CHARACTERS}"
+                " characters of JSON",
+                mend="put what is large into a file and name its place in the parameters",
+            )
+        taken.append(work)
+    return taken, left
 
 
 def works_of(
@@ -56,17 +76,22 @@ def works_of(
     for own in combinations(step.matrix):
         work = filled(step.work, {**values, **own})
         yield {
-            "pipeline": step.name,
             "user": config.defaults.user,
             **{name: value for name, value in work.items() if value is not None},
+            "pipeline": step.bucket(values),
             "site": _site_of(config, step, work),
-            "config": {**(work.get("config") or {}), "parent": parent},
+            "config": _with_parent(work.get("config") or {}, parent),
         }
 
 
 def read_works_of(config: ConfigPlan, step: StepPlan, values: Values, parent: str) -> list[Work]:
     """Return them as works."""
     return read_works(list(works_of(config, step, values, parent)))
+
+
+def _with_parent(config: object, parent: str | None) -> object:
+    """What is no object is left as it is, for the work's own rules to refuse."""
+    return {**config, "parent": parent} if isinstance(config, Mapping) else config
 
 
 def _site_of(config: ConfigPlan, step: StepPlan, work: dict[str, Any]) -> Any:

@@ -38,7 +38,10 @@ def filled(template: Any, values: Values) -> Any:
         case str():
             return _text(template, values)
         case Mapping():
-            return {filled(name, values): filled(each, values) for name, each in template.items()}
+            return {
+                _written(filled(name, values)): filled(each, values)
+                for name, each in template.items()
+            }
         case list() | tuple():
             return [filled(each, values) for each in template]
         case _:

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, JsonValue
 
+from chalicelib.core.configs.matrices import Values, filled
+from chalicelib.core.documents import at_field
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.noun import Noun
 from chalicelib.core.work.model import Pipeline as Bucket
@@ -31,7 +33,16 @@ def _as_version(value: object) -> object:
 
 
 def _as_names(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+    return [value] if isinstance(value, str) else _as_unset(value)
+
+
+def _as_unset(value: object) -> object:
+    """A key without a value, in YAML, is a key that nobody gave."""
+    return () if value is None else value
+
+
+def _as_object(value: object) -> object:
+    return {} if value is None else value
 
 
 def _as_lives(value: object) -> object:
@@ -79,6 +90,16 @@ class StepPlan(Noun):
     matrix: Matrix | None = None
     runs_on: Names = ()
 
+    def bucket(self, values: Values) -> str:
+        """Return the pipeline of the queue that all of its works are in.
+
+        ``values`` are those of the config's matrix. Raises InvalidRequest for the step's own: they
+        are its works' alone.
+        """
+        with at_field("pipeline"):
+            found: str = filled(self.work.get("pipeline") or self.name, values)
+            return found
+
 
 class PipelineSteps(Noun):
     """The steps of a pipeline, or of one for each combination of its matrix."""
@@ -93,8 +114,12 @@ class ConfigPlan(Noun):
 
     version: Version = "2"
     name: Bucket
-    defaults: ConfigDefaults = ConfigDefaults()
-    deployments: Annotated[tuple[ConfigDeployment, ...], Field(max_length=MOST_DEPLOYMENTS)] = ()
+    defaults: Annotated[ConfigDefaults, BeforeValidator(_as_object)] = ConfigDefaults()
+    deployments: Annotated[
+        tuple[ConfigDeployment, ...],
+        BeforeValidator(_as_unset),
+        Field(max_length=MOST_DEPLOYMENTS),
+    ] = ()
     pipeline: PipelineSteps
 
 

@@ -112,7 +112,7 @@ class Pipeline(Noun):
             Step(
                 name=step.name,
                 stage=step.stage,
-                bucket=step.work.get("pipeline") or step.name,
+                bucket=step.bucket(values),
                 works=(StepWork(),) * size_of(step.matrix),
             )
             for step in config.pipeline.steps

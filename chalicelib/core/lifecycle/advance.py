@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from chalicelib.core.lifecycle import attempts, children, jobs, stages
+from chalicelib.core.lifecycle import attempts, child_times, children, faults, jobs, stages
 from chalicelib.core.lifecycle.deadlines import deadlines
 from chalicelib.core.lifecycle.notices import due
 from chalicelib.core.plans.plan import CleanUpPolicy, JobAction, NoAction, StagePlan
@@ -59,9 +59,11 @@ def next_check_at(run: Run, at: datetime) -> datetime | None:
     """Return when the sweep must look at the run, if nothing is heard of it before."""
     soon = at + timedelta(seconds=min(SOON_SECONDS, run.plan.check_seconds))
     if run.settled_at is not None:
-        return soon if due(run) else None
+        return soon if is_attended(run) else None
     times = [at + timedelta(seconds=run.plan.check_seconds), *deadlines(run)]
     times += [stage.retry_at for stage in run.stages if stage.retry_at is not None]
+    if any(map(faults.is_looked_at, run.stages)):
+        times.append(soon)
     if not children.are_gone(run):
         times.append(soon)  # they tell us when they have ended, and that may be lost
     for job in run.jobs:
@@ -70,6 +72,11 @@ def next_check_at(run: Run, at: datetime) -> datetime | None:
         elif job.status is None and not job.has_ended:
             times.append(soon)
     return min(times)
+
+
+def is_attended(run: Run) -> bool:
+    """Whether a settled run still has something to be seen to: somebody to tell, or a bill."""
+    return bool(due(run)) or any(map(child_times.is_untimed, run.jobs))
 
 
 def _end_backoffs(run: Run, at: datetime) -> Run:

@@ -32,7 +32,7 @@ MAX_BACKOFF_SECONDS: Final = 60
 MAX_DEFERRAL_SECONDS: Final = 15
 """Drawn by lot, so that those who were turned away together do not come back together."""
 FINAL_CAUSES: Final = frozenset(
-    {"canceled", "refused", "misconfigured", "lost", "queue_wait", "worker", "pipeline"}
+    {"canceled", "refused", "misconfigured", "lost", "queue_wait", "worker", "pipeline", "fault"}
 )
 """Trying again would end the same way, or might do the work twice. A worker that was not spoilt
 has said what the user must mend."""

@@ -33,10 +33,13 @@ def begin(run: Run, name: str, at: datetime) -> Run:
 def end(run: Run, event: ChildrenEnded) -> Run:
     """Take in that they have all ended; the stage ends with them if it still waits for them."""
     stage = run.stage(event.stage)
-    if stage.children != Children(generation=event.generation, attempt=event.attempt):
+    ended = Children(generation=event.generation, attempt=event.attempt)
+    if stage.children != ended:
         return run
     was_awaited = is_awaited(run, stage)
-    run = stages.change(run, event.stage, children=None)
+    # What a resume or a rollback wants of an earlier generation was decided with it.
+    former = ended if ended.generation == run.generation else stage.former
+    run = stages.change(run, event.stage, children=None, former=former)
     if not was_awaited:
         return _give_up(run, stage, event.at)
     if event.error is not None:
@@ -68,6 +71,12 @@ def is_awaited(run: Run, stage: Stage) -> bool:
         and stage.children == Children(generation=run.generation, attempt=stage.attempts)
         and (not run.is_terminal or run.plan.stage(stage.stage_name).is_closing)
     )
+
+
+def let_go(run: Run, name: str, at: datetime) -> Run:
+    """Wait no more for runs that nobody needs and that cannot be cancelled; some may live."""
+    stage = run.stage(name)
+    return _give_up(stages.change(run, name, children=None), stage, at)
 
 
 def _give_up(run: Run, stage: Stage, at: datetime) -> Run:

@@ -24,6 +24,7 @@ from chalicelib.core.events import (
     CallEnded,
     CancelRequested,
     ChildrenEnded,
+    ChildrenTimed,
     Event,
     JobChanged,
     JobNotFound,
@@ -31,6 +32,7 @@ from chalicelib.core.events import (
     ResumeRequested,
     RollbackRequested,
     RunRequested,
+    StageTried,
     SubmissionDeferred,
     SubmissionRefused,
     SubmissionStarted,
@@ -38,11 +40,22 @@ from chalicelib.core.events import (
     TimerFired,
 )
 from chalicelib.core.job_state import ENDED_JOBS
-from chalicelib.core.lifecycle import again, children, jobs, lost, notices, outcomes, stages
-from chalicelib.core.lifecycle.advance import advance, next_check_at, ready
+from chalicelib.core.lifecycle import (
+    again,
+    calls,
+    child_times,
+    children,
+    faults,
+    jobs,
+    lost,
+    notices,
+    outcomes,
+    stages,
+)
+from chalicelib.core.lifecycle.advance import advance, is_attended, next_check_at, ready
 from chalicelib.core.lifecycle.attempts import fail_stage
 from chalicelib.core.lifecycle.deadlines import expire, expire_job, give_calls_up
-from chalicelib.core.lifecycle.endings import shortened
+from chalicelib.core.lifecycle.endings import WITHOUT_REASON, shortened
 from chalicelib.core.lifecycle.owed import owed, prompt
 from chalicelib.core.plans.plan import CleanUpPolicy, JobAction
 from chalicelib.core.run import Run, RunError, RunState, Stage, StageStatus
@@ -89,10 +102,14 @@ def _apply(run: Run, event: Event) -> Run:  # noqa: C901, PLR0911, PLR0912 -- on
             return lost.lose(run, event)
         case OutcomeRead():
             return outcomes.read(run, event)
+        case ChildrenTimed():
+            return child_times.take(run, event)
         case CallEnded():
-            return _end_call(run, event)
+            return calls.end(run, event)
         case ChildrenEnded():
             return children.end(run, event)
+        case StageTried():
+            return faults.note(run, event)
         case CancelRequested():
             return _cancel(run, event)
         case ResumeRequested():
@@ -147,18 +164,6 @@ def _refuse(run: Run, event: SubmissionRefused) -> Run:
     return fail_stage(run, event.stage, event.at, "refused", event.message)
 
 
-def _end_call(run: Run, event: CallEnded) -> Run:
-    stage = run.stage(event.stage)
-    told_of = (event.generation, event.attempt)
-    if stage.status is not StageStatus.RUNNING or told_of != (run.generation, stage.attempts):
-        return run
-    if event.error is not None:
-        return fail_stage(
-            run, event.stage, event.at, event.cause, event.error, is_spoilt=event.is_passing
-        )
-    return stages.complete(run, event.stage, event.at, event.result)
-
-
 def _cancel(run: Run, event: CancelRequested) -> Run:
     """Final at once; the jobs end behind it, and ``settled_at`` tells when they have."""
     if run.state is RunState.CANCELED and run.settled_at is None:
@@ -169,7 +174,7 @@ def _cancel(run: Run, event: CancelRequested) -> Run:
     for plan in run.plan.stages:
         if not (plan.is_closing and is_closing_kept):
             run = stages.cancel(run, plan.name, event.at)
-    message = shortened(event.reason) or "canceled by request"
+    message = shortened(event.reason) or WITHOUT_REASON
     error = RunError(stage=None, cause="canceled", message=message)
     return run.model_copy(
         update={"state": RunState.CANCELED, "ended_at": event.at, "error": error}
@@ -178,7 +183,7 @@ def _cancel(run: Run, event: CancelRequested) -> Run:
 
 def _look(run: Run, event: TimerFired) -> Decision:
     """The sweep came by, or a wake-up: everything owed, and the next look is put off."""
-    if run.settled_at is not None and not notices.due(run):
+    if run.settled_at is not None and not is_attended(run):
         return Decision(run, ())
     after = advance(expire(give_calls_up(run, event.at), event.at), event.at)
     is_due = run.next_check_at is None or event.at >= run.next_check_at

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from chalicelib.core.failures import Failure, classify
 from chalicelib.core.job_state import JobState, JobStatus
 from chalicelib.core.run import MESSAGE_CHARACTERS
+
+WITHOUT_REASON: Final = "canceled by request"
+"""RunError.message of a cancel for which nobody gave a reason."""
 
 
 def cause_of(job: JobState, *, is_worker: bool = False) -> str:

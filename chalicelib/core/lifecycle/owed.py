@@ -23,6 +23,7 @@ from chalicelib.core.commands import (
 )
 from chalicelib.core.job_state import JobState
 from chalicelib.core.lifecycle.advance import ready
+from chalicelib.core.lifecycle.child_times import timing
 from chalicelib.core.lifecycle.children import tending
 from chalicelib.core.lifecycle.jobs import grace_ends_at, is_current, is_worker
 from chalicelib.core.lifecycle.notices import announcing
@@ -46,6 +47,7 @@ def prompt(run: Run) -> tuple[Command, ...]:
         *tending(run),
         *_wakes(run),
         *announcing(run),
+        *timing(run),
     )
 
 

@@ -46,6 +46,8 @@ def begin(run: Run, name: str, at: datetime) -> Run:
         begin_status=stage.status,
         begun_at=at,
         retry_at=None,
+        faults=0,
+        faulted_at=None,
     )
 
 
@@ -76,8 +78,13 @@ def end_backoff(run: Run, name: str) -> Run:
     return change(run, name, retry_at=None)
 
 
-def reset(run: Run, name: str, at: datetime, *, keeps_attempts: bool) -> Run:
-    """Any status → CREATED, by resume and rollback only: the history stays, the result goes."""
+def reset(
+    run: Run, name: str, at: datetime, *, keeps_attempts: bool, keeps_runs: bool = False
+) -> Run:
+    """Any status → CREATED, by resume and rollback only: the history stays, the result goes.
+
+    ``keeps_runs``: what has succeeded of the runs that it started stands for those to come.
+    """
     if run.stage(name).status in (StageStatus.RUNNING, StageStatus.RETRY):
         run = cancel(run, name, at)
     stage = run.stage(name)
@@ -88,6 +95,7 @@ def reset(run: Run, name: str, at: datetime, *, keeps_attempts: bool) -> Run:
         status=StageStatus.CREATED,
         history=stage.history,
         children=stage.children,
+        former=(stage.children or stage.former) if keeps_runs else None,
         **(kept if keeps_attempts else {}),
     )
     return _put(run, stage, fresh)

@@ -5,10 +5,16 @@
 
 A data sync may be too much for one job: then its worker writes the batches' requests, and an
 array does them (``lifecycle/outcomes.py``). The answer is the result of the last stage.
+
+On AWS a job mounts each file system whole. The root of an access point comes into being when
+somebody first mounts that (EFS API reference, CreationInfo), and a worker may make no folder in
+the root of a file system: so a job mounts the access points as well that its paths are in, and
+looks at them no further.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from chalicelib.core.data_sync.requests import PrepareBatchDataSyncRequest
@@ -18,8 +24,18 @@ from chalicelib.core.file_requests import (
     SYNC,
     FileSubmission,
     file_systems_of,
+    paths_of,
+    temporary_places_of,
 )
 from chalicelib.core.mounts import mount_variables
+from chalicelib.core.paths import (
+    EfsParts,
+    efs_parts,
+    is_inside,
+    normal_path,
+    path_kind,
+    without_dots,
+)
 from chalicelib.core.plans.one_job import (
     OneJob,
     home_of,
@@ -29,7 +45,8 @@ from chalicelib.core.plans.one_job import (
 )
 from chalicelib.core.plans.plan import JobAction, JobDefinition, Plan
 from chalicelib.core.plans.workers import Rows, divisible
-from chalicelib.core.site import FileSystems, Site
+from chalicelib.core.site import AccessPoint, FileSystems, Site
+from chalicelib.core.states.batch_forms import MountPointConfig, encrypted
 from chalicelib.core.worker_documents import HandlerOrder, SyncOrder
 
 LARGE: Final = ({"type": "MEMORY", "value": "4096"}, {"type": "VCPU", "value": "2"})
@@ -51,7 +68,7 @@ def plan_file_job(  # noqa: PLR0913, PLR0917 -- all that a plan is made of
             stage=stage,
             home=home,
             order=_order(submission, site, home),
-            definition=_definition(site, mounts),
+            definition=_definition(site, mounts, _opened(submission, site, mounts, efs)),
             action=_action(submission, site, home, mounts, queue),
             request=submission.document(),
             digest=submission.digest(),
@@ -100,20 +117,52 @@ def _mounts(submission: FileSubmission, site: Site, efs: FileSystems) -> dict[st
     return {each: site.worker_mounts.get(each, f"{MOUNTS}/{each}") for each in needed}
 
 
-def _definition(site: Site, mounts: dict[str, str]) -> JobDefinition:
-    needed = {each: path for each, path in mounts.items() if each not in site.worker_mounts}
-    volumes: Rows = tuple(
-        {
-            "name": each,
-            "efsVolumeConfiguration": {
-                "fileSystemId": each,
-                "rootDirectory": "/",
-                "transitEncryption": "ENABLED",
-            },
-        }
-        for each in needed
+def _opened(
+    submission: FileSubmission, site: Site, mounts: Iterable[str], efs: FileSystems
+) -> list[AccessPoint]:
+    """Return the deployment's own access points that the request's paths are in."""
+    named = (*paths_of(submission.request), *temporary_places_of(submission.request))
+    paths = [efs_parts(path) for _, path in named if path_kind(path) == "efs"]
+    return [
+        point
+        for point in efs.access_points
+        if point.file_system_id in set(mounts) - site.worker_mounts.keys()
+        and point.tags.get("env_base") == site.env_base
+        and normal_path(point.path) != "/"
+        and any(_holds(point, each) for each in paths)
+    ]
+
+
+def _holds(point: AccessPoint, place: EfsParts) -> bool:
+    inside = without_dots(place.path)
+    is_there = place.file_system_id == point.file_system_id and inside is not None
+    return is_there and is_inside(str(inside), normal_path(point.path))
+
+
+def _definition(
+    site: Site, mounts: Mapping[str, str], opened: Iterable[AccessPoint]
+) -> JobDefinition:
+    whole = {each: path for each, path in mounts.items() if each not in site.worker_mounts}
+    seen = [
+        *(
+            (MountPointConfig(file_system=each, container_path=whole[each]), each)
+            for each in whole
+        ),
+        *((_config(each), each.access_point_id) for each in opened),
+    ]
+    volumes: Rows = tuple(encrypted(config.volume(name) for config, name in seen))
+    return worker_definition(
+        site,
+        volumes,
+        tuple(
+            {"containerPath": config.container_path, "sourceVolume": name} for config, name in seen
+        ),
     )
-    mount_points = tuple(
-        {"containerPath": path, "sourceVolume": each} for each, path in needed.items()
+
+
+def _config(point: AccessPoint) -> MountPointConfig:
+    return MountPointConfig(
+        file_system=point.file_system_id,
+        access_point=point.access_point_id,
+        container_path=f"{MOUNTS}/{point.access_point_id}",
     )
-    return worker_definition(site, volumes, mount_points)

@@ -51,17 +51,22 @@ def plan_call(submission: KindSubmission, site: Site) -> Plan:
     check_options(submission.options, (INVOKE,), ())
     request = submission.request
     assert isinstance(request, LambdaFunctionRequest)  # noqa: S101 -- by its kind
-    if not request.function_name.startswith(site.allowed_functions or ("\0",)):
-        raise Forbidden(
-            "the site does not let runs call this function",
-            field="function_name",
-            value=request.function_name,
-            mend="name one that begins with one of the site's allowed_functions",
-        )
+    check_function(request.function_name, site)
     timeout = submission.options.stage_timeout(INVOKE)
     payload = _payload(request.payload, request.payload_path)
     stage = invoke(INVOKE, request.function_name, payload, timeout_seconds=timeout)
     return kind_plan(submission, (stage,), site)
+
+
+def check_function(name: str, site: Site) -> None:
+    """Raise Forbidden for a function that the site does not let runs call."""
+    if not name.startswith(site.allowed_functions or ("\0",)):
+        raise Forbidden(
+            "the site does not let runs call this function",
+            field="function_name",
+            value=name,
+            mend="name one that begins with one of the site's allowed_functions",
+        )
 
 
 def invocation(submission: KindSubmission, run_id: str) -> Invocation:

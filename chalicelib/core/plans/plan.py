@@ -194,6 +194,8 @@ class Plan(Noun):
     clean_up: CleanUpPolicy = CleanUpPolicy.ON_SUCCESS
     parent: str | None = None
     """The run that started this one and waits for its end."""
+    root: str | None = None
+    """The uid of the first of the runs that started one another down to this one; None: itself."""
     notices: tuple[Announcement, ...] = ()
     """Which of its changes are told, and to whom."""
     outputs_from: str | None = None

@@ -26,7 +26,8 @@ from chalicelib.core.states.responses import BAD_RESPONSE, FUNCTION, NO_RESPONSE
 
 TASK_FAILED: Final = "States.TaskFailed"
 CHILD: Final = "child"
-_CHILD: Final = re.compile(r"run \S+ ended in \S+ \(([A-Za-z][\w.]*)\)")
+_CHILD: Final = re.compile(r"run (?P<run>\S+) ended in \S+( \((?P<error>[A-Za-z][\w.]*)\))?")
+"""As ``told_of_child`` says it."""
 _TIMEOUTS: Final = ("timeout", "queue_wait")
 
 
@@ -73,7 +74,13 @@ def told_of_child(child: Run) -> StatesFailure:
 def error_of_child(message: str) -> str | None:
     """Return the name of the error in what ``told_of_child`` says."""
     match = _CHILD.match(message)
-    return match[1] if match else None
+    return match["error"] if match else None
+
+
+def child_named(message: str) -> str | None:
+    """Return the id of the run in what ``told_of_child`` says."""
+    match = _CHILD.match(message)
+    return match["run"] if match else None
 
 
 def _name(run: Run, error: RunError) -> str:

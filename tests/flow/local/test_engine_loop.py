@@ -174,11 +174,13 @@ def test_an_event_that_cannot_be_handled_at_all_does_not_hold_up_the_others(shop
     assert [event.job_id for event in engine.events] == [first.job_id, second.job_id]
 
 
-def test_a_timer_that_could_not_be_handled_now_fires_again(shop):
+def test_a_timer_that_could_not_be_handled_now_fires_again_and_not_at_once(shop):
     engine = RecordingEngine([Unavailable("later")])
     shop.home.timers.wake("r1", datetime.now(UTC))
     a_loop(shop, engine).run_until(lambda: len(engine.events) >= 2)
     assert [event.run_id for event in engine.events] == ["r1", "r1"]
+    first, second = (event.at for event in engine.events)
+    assert second - first >= timedelta(seconds=engine_loop.AGAIN_SECONDS)
 
 
 def test_a_part_that_fails_does_not_stop_the_others(shop):

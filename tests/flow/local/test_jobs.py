@@ -232,6 +232,27 @@ def test_an_array_succeeds_when_all_of_its_children_do(shop):
     assert shop.run("true", array_size=2).status is JobStatus.SUCCEEDED
 
 
+def test_how_long_each_child_of_an_array_ran_is_told_when_it_is_asked_for(shop):
+    job_id = shop.submit("exit $AWS_BATCH_JOB_ARRAY_INDEX", array_size=2)
+    array = shop.ended(job_id)
+    ids = [f"{job_id}:{index}" for index in (0, 1, 2)]
+    good, bad = shop.jobs.describe(ids)
+    assert (good.job_id, good.status) == (ids[0], JobStatus.SUCCEEDED)
+    assert (bad.job_id, bad.status, bad.exit_code) == (ids[1], JobStatus.FAILED, 1)
+    assert array.started_at <= good.started_at < good.stopped_at <= bad.started_at
+    assert bad.stopped_at <= array.stopped_at
+    assert shop.jobs.describe([job_id]) == (array,)
+
+
+def test_a_line_that_was_torn_is_a_child_that_nobody_knows(shop):
+    job_id = shop.submit("true", array_size=2)
+    shop.ended(job_id)
+    path = shop.root / "jobs" / job_id / "children.jsonl"
+    path.write_bytes(path.read_bytes()[:-20])
+    ids = [f"{job_id}:0", f"{job_id}:1", "no-id:0", "../../etc:0"]
+    assert [child.job_id for child in shop.jobs.describe(ids)] == ids[:1]
+
+
 def test_an_array_that_is_stopped_begins_no_further_child(shop):
     job_id = shop.submit("echo begun; exec sleep 1000", array_size=3)
     until(lambda: shop.started(job_id) and "begun" in shop.output(shop.seen(job_id)))

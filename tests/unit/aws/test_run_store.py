@@ -7,7 +7,7 @@ from itertools import chain
 
 import pytest
 
-from chalicelib.aws import run_lists
+from chalicelib.aws import run_lists, run_removal
 from chalicelib.aws.table import TRIES
 from chalicelib.core.errors import BeingDeleted, NotFound, StaleRun, TooLarge, Unavailable
 from chalicelib.core.job_state import JobState
@@ -85,6 +85,26 @@ def test_every_operation_is_one_that_was_meant(opener):
     batches = [asked["RequestItems"] for name, asked in client.asked if name == "batch_get_item"]
     gets += [wanted for batch in batches for wanted in batch.values()]
     assert all(asked["ConsistentRead"] for asked in gets)
+
+
+def test_many_runs_with_their_plans_are_read_with_two_calls_and_known_plans_not_again(opener):
+    ports, client = recorded(opener)
+    ids = [ports.runs.save(a_run(f"r{number}")).id for number in range(25)]
+    ports, client = recorded(opener)
+    assert {run.id for run in ports.runs.load_many(ids)} == set(ids)
+    assert client.counts() == {"batch_get_item": 2}
+    client.asked.clear()
+    assert len(ports.runs.load_many(ids)) == 25
+    assert client.counts() == {"batch_get_item": 1}
+
+
+def test_a_run_that_is_being_deleted_is_none_of_many(opener, monkeypatch):
+    ports, _ = recorded(opener)
+    for run_id in ("r1", "r2"):
+        ports.runs.save(a_run(run_id, state=RunState.SUCCESS, settled_at=NOON))
+    monkeypatch.setattr(run_removal, "_remove_marked", lambda *_: None)
+    ports.runs.delete("r1")
+    assert [run.id for run in ports.runs.load_many(["r1", "r2"])] == ["r2"]
 
 
 def test_a_save_of_a_known_run_is_one_write(opener):

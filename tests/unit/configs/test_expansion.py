@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import tracemalloc
 
 import pytest
 
@@ -25,6 +26,7 @@ VALUES = {"a": 1, "b": "x", "c": [1, {"d": None}], "e-f": True}
         ("${{ matrix.e-f }}", True),
         ("is ${{ matrix.e-f }}", "is true"),
         (["${{ matrix.b }}", {"${{ matrix.b }}": "${{ matrix.a }}"}], ["x", {"x": 1}]),
+        ({"${{ matrix.c }}": 1, "${{ matrix.a }}": 2}, {'[1, {"d": null}]': 1, "1": 2}),
         ("$HOME {{ a }} ${x}", "$HOME {{ a }} ${x}"),
         (3.5, 3.5),
         (None, None),
@@ -74,6 +76,12 @@ LONG = {"n": list(range(25))}
             a_config(a_step("one", matrix={"p": [1, 7]}, work={"priority": "${{ matrix.p }}"})),
             "pipeline.steps.0.work.1.priority",
         ),
+        (a_config(a_step("one", work={"config": [1]})), "pipeline.steps.0.work.0.config"),
+        (a_config(a_step("one", work={"config": "x"})), "pipeline.steps.0.work.0.config"),
+        (
+            a_config(a_step("one", matrix={"n": [1]}, work={"pipeline": "p-${{ matrix.n }}"})),
+            "pipeline.steps.0.work.pipeline",
+        ),
         (a_config(a_step("one", matrix={"a": LONG["n"], "b": LONG["n"]})), "pipeline.matrix"),
         (a_config(plan={"matrix": {"a": LONG["n"], "b": LONG["n"]}}), "pipeline.matrix"),
         (a_config(a_step("o", matrix=LONG), plan={"matrix": {"a": list(range(81))}}),
@@ -93,6 +101,25 @@ def test_what_cannot_be_is_refused_by_its_field(config, field):
 def test_a_config_must_fit_a_document():
     with pytest.raises(TooLarge, match="60000 characters"):
         read_config(a_config(a_step("one", work={"parameters": {"x": "y" * 60_000}})))
+
+
+def test_works_may_not_grow_without_bounds_when_their_marks_are_filled_in():
+    """Thirty thousand characters of a config would be a gigabyte of works."""
+    matrix = {"x": ["x" * 20_000], "n": list(range(100))}
+    step = a_step("one", matrix=matrix, work={"parameters": {"x": "${{ matrix.x }}" * 500}})
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge, match="with the matrices filled in"):
+            read_config(a_config(step))
+        assert tracemalloc.get_traced_memory()[1] < 200_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("unset", ["defaults", "deployments"])
+def test_a_key_without_a_value_is_as_good_as_none(unset):
+    step = a_step("one", runs_on=None, matrix=None, work={"site": "s", "user": "u"})
+    read_config({**a_config(step, plan={"matrix": None, "runs_on": None}), unset: None})
 
 
 @pytest.mark.parametrize("version", ["2", 2])

@@ -134,6 +134,23 @@ class TestBatch:
         }  # fmt: skip
         assert batch_forms.camel(batch_forms.pascal(volumes)) == list(volumes)
 
+    @pytest.mark.parametrize(
+        ("efs", "told"),
+        [
+            ({"fileSystemId": FS}, "ENABLED"),
+            ({"fileSystemId": FS, "transitEncryption": "ENABLED"}, "ENABLED"),
+            ({"fileSystemId": FS, "transitEncryption": "DISABLED"}, "DISABLED"),
+        ],
+        ids=["nothing said", "said", "another one said"],
+    )
+    def test_batch_is_told_to_encrypt_unless_the_volume_says_otherwise(self, efs, told):
+        host = {"name": "h", "host": {"sourcePath": "/x"}}
+        volume = {"name": "v", "efsVolumeConfiguration": efs}
+        sent = batch_forms.encrypted([host, volume])
+        assert sent == [
+            host, {"name": "v", "efsVolumeConfiguration": {**efs, "transitEncryption": told}},
+        ]  # fmt: skip
+
     @given(st.recursive(st.none(), lambda x: st.lists(x) | st.dictionaries(st.from_regex(
         r"[A-Za-z]{0,4}", fullmatch=True), x), max_leaves=5))  # fmt: skip
     def test_respelling_twice_is_respelling_once(self, tree):
