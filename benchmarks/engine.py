@@ -14,21 +14,17 @@ fails for being slow. What the figures mean, and what they do not, stands in doc
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import sqlite3
-import subprocess
-import sys
-from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 from benchmarks import prices
 from benchmarks.contenders import CONTENDERS
 from benchmarks.rounds import rotated, rows
+from benchmarks.samples import take_sample
 
-ROOT: Final = Path(__file__).parents[1]
 OURS: Final = ("falsework-calls", "falsework-jobs")
 GOAL_MS: Final = 1.0
 LONG: Final = 20
@@ -96,18 +92,7 @@ def _print_speed(stages: int, count: int, runs: int, contenders: list[str]) -> N
 
 
 def _sample(name: str, stages: int, runs: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.contenders", name]
-    done = subprocess.run(
-        [*command, "--stages", str(stages), "--runs", str(runs)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise SystemExit(f"{name} failed:\n{done.stderr}")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+    return take_sample("benchmarks.contenders", name, "--stages", stages, "--runs", runs)
 
 
 def _print_price() -> None:

@@ -15,20 +15,16 @@ mean, and what they do not, stands in docs/benchmarks.md.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import sqlite3
-import subprocess
-import sys
-from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 from benchmarks.rounds import rotated
+from benchmarks.samples import take_sample
 from benchmarks.work_queue_contenders import CONTENDERS
 
-ROOT: Final = Path(__file__).parents[1]
 OURS: Final = "falsework"
 LENGTHS: Final = (10, 10_000)
 MILLION: Final = 1_000_000
@@ -78,17 +74,7 @@ def _rounds(told: argparse.Namespace, queued: int) -> list[dict[str, Any]]:
 
 def _sample(name: str, queued: int, told: argparse.Namespace) -> dict[str, Any]:
     words = ["--queued", queued, "--calls", told.calls, "--workers", *told.workers]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.work_queue_contenders", name, *map(str, words)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise SystemExit(f"{name} failed:\n{done.stderr}")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+    return take_sample("benchmarks.work_queue_contenders", name, *words)
 
 
 def _print_table(queued: int, rounds: list[dict[str, Any]]) -> None:
