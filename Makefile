@@ -54,7 +54,7 @@ DEPLOYING = python="$$($(PYTHON) -m infra.lambda_python)" && "$$python"
 
 wheel: $(INSTALLED)
 	rm -rf dist build/lib build/bdist.*  # setuptools would pack what is gone from the sources
-	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	SOURCE_DATE_EPOCH=1000000000 $(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 policies: $(INSTALLED)
 	$(BIN)/python -m infra.policies

@@ -39,7 +39,10 @@ def on_object_created(event: CloudWatchEvent) -> None:
     bootstrap.aws_home().on_object_created(event.to_dict())
 
 
-@app.on_sqs_message(queue=SOURCES.submissions_queue, batch_size=10, name="on_submission")
+# Batch takes 50 submissions a second, so more functions at a time would only wait.
+@app.on_sqs_message(
+    queue=SOURCES.submissions_queue, batch_size=10, name="on_submission", maximum_concurrency=10
+)
 def on_submission(event: SQSEvent) -> dict[str, Any] | None:
     """Take in documents from the submissions queue."""
     return bootstrap.aws_home().on_submissions(event.to_dict())
@@ -51,7 +54,9 @@ def on_job_change(event: CloudWatchEvent) -> None:
     bootstrap.aws_home().on_job_change(event.to_dict())
 
 
-@app.on_sqs_message(queue=SOURCES.wake_queue, batch_size=10, name="on_wake")
+@app.on_sqs_message(
+    queue=SOURCES.wake_queue, batch_size=10, name="on_wake", maximum_concurrency=10
+)
 def on_wake(event: SQSEvent) -> dict[str, Any] | None:
     """Look at runs whose time has come."""
     return bootstrap.aws_home().on_wakes(event.to_dict())
@@ -69,7 +74,9 @@ def on_cleanup_time(event: CloudWatchEvent) -> dict[str, list[str]]:  # noqa: AR
     return file_intake.submit_cleanups(bootstrap.aws_home().ports)
 
 
-@app.on_sqs_message(queue=SOURCES.notices_queue, batch_size=10, name="on_notice")
+@app.on_sqs_message(
+    queue=SOURCES.notices_queue, batch_size=10, name="on_notice", maximum_concurrency=5
+)
 def on_notice(event: SQSEvent) -> dict[str, Any] | None:
     """Tell those who want to be told of runs."""
     return bootstrap.aws_home().on_notices(event.to_dict())

@@ -45,7 +45,7 @@ def count_demand(events: tuple[str, ...] = EVENTS) -> Counted:
     """Run the demand to its end and return what it took."""
     with warnings.catch_warnings(), aws_account() as world:
         warnings.simplefilter("ignore")
-        unmetered = aws_worlds._SESSION.client("dynamodb", region_name=REGION)
+        unmetered = aws_worlds.SESSION.client("dynamodb", region_name=REGION)
         handlers = Meter(unmetered, world.settings.table)
         workers = Meter(unmetered, world.settings.table)
         with _metered(world, handlers, workers) as invocations:
@@ -71,7 +71,7 @@ def _metered(world: AwsWorld, handlers: Meter, workers: Meter) -> Iterator[list[
     """Meter the handlers' clients and those that stand for the workers; note invocations."""
     world.clients = Clients(
         REGION,
-        session=aws_worlds._SESSION,
+        session=aws_worlds.SESSION,
         prepare=lambda client: handlers.put_on(world._prepared(client)),
     )
     world.restart()

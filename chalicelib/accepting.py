@@ -15,6 +15,7 @@ from chalicelib.core.allowances import check_allowed
 from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from chalicelib.core.events import ResumeRequested, RollbackRequested, RunRequested
 from chalicelib.core.kind_submissions import KindSubmission
+from chalicelib.core.lifecycle import decide
 from chalicelib.core.own_ids import check_not_own_id
 from chalicelib.core.plans.plan import Plan
 from chalicelib.core.principals import ENGINE, check_member
@@ -76,6 +77,7 @@ def begin_again(event: ResumeRequested | RollbackRequested, ports: Ports) -> Run
     more, and otherwise as ``accept``.
     """
     before = ports.runs.load(event.run_id)
+    decide(before, event)  # a run that has not ended yet must not do so before the next line
     if before.is_terminal and event.generation in {None, before.generation}:
         check_on_its_own(before, ports)
         check_still_allowed(before, ports)

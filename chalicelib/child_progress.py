@@ -6,14 +6,14 @@ A run's id follows from the attempt and the index, so that everybody who tends t
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from pydantic import AwareDatetime, Field
 
 from chalicelib.core.commands import TendRuns
 from chalicelib.core.errors import NotFound
-from chalicelib.core.noun import Noun
+from chalicelib.core.noun import Noun, is_empty
 from chalicelib.core.plans.run_actions import RunsAction
 from chalicelib.core.run import Run
 from chalicelib.core.states.failures import StatesFailure
@@ -38,9 +38,9 @@ class Progress(Noun):
     """Whoever still means to start one, for he has an older state of the run, must not."""
     opened_at: AwareDatetime | None = None
     """When somebody last set out to start those in ``open`` that are not there."""
-    cause: str = "child"
-    """Of ``failed``, in the word of RunError.cause."""
-    kept: dict[str, tuple[int, ...]] = {}
+    cause: str | None = Field(default=None, exclude_if=is_empty)
+    """Of ``failed``, in the word of RunError.cause; None: a run failed."""
+    kept: dict[str, tuple[int, ...]] = Field(default={}, exclude_if=is_empty)
     """Key of an earlier attempt → indexes whose runs of then have succeeded: they stand for this
     attempt's, which are never started."""
     version: int = Field(default=0, exclude=True)
@@ -102,11 +102,15 @@ def child_of(family: Family, index: int, key: str | None = None) -> Run | None:
         return None
 
 
-def is_past(family: Family, progress: Progress, seconds: float) -> bool:
-    """Tell whether so many seconds are over since somebody set out to start runs."""
-    if progress.opened_at is None:
-        return True
-    return family.ports.clock() > progress.opened_at + timedelta(seconds=seconds)
+def is_accepted(family: Family, index: int) -> bool:
+    """Whether the run of that index is there, and the family's own; then it is waited for."""
+    child = child_of(family, index)
+    return child is not None and child.plan.parent == family.run.id
+
+
+def is_past(progress: Progress, seconds: float, at: datetime) -> bool:
+    """Tell whether at that time so many seconds were over since somebody set out to start runs."""
+    return progress.opened_at is None or at > progress.opened_at + timedelta(seconds=seconds)
 
 
 def load(family: Family, count: int) -> Progress:

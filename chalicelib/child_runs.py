@@ -17,18 +17,28 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
 
 from chalicelib import descendants
-from chalicelib.child_progress import Family, Progress, child_of, is_past, load, save
+from chalicelib.child_progress import (
+    Family,
+    Progress,
+    child_of,
+    is_accepted,
+    is_past,
+    load,
+    save,
+)
 from chalicelib.core.commands import TendRuns
 from chalicelib.core.errors import (
     Conflict,
     FalseworkError,
     Forbidden,
     InvalidRequest,
+    StaleRun,
     Unavailable,
 )
 from chalicelib.core.events import CancelRequested, ChildrenEnded
@@ -66,10 +76,11 @@ def tend(command: TendRuns, run: Run, ports: Ports) -> list[ChildrenEnded]:
 
 def _tend(family: Family, items: list[JsonValue] | None) -> list[ChildrenEnded]:
     before = load(family, 1 if items is None else len(items))
+    looked_at = family.ports.clock()
     seen = {index: child_of(family, index) for index in before.open}
     progress = _looked_at(before if before.version else with_kept(family, before), seen)
     if _is_given_up(family, progress):
-        progress = _cancel(family, progress, seen)
+        progress = _cancel(family, progress, seen, looked_at)
     elif not progress.is_closed:
         progress = _start_more(family, progress, items, seen)
     is_done = not progress.open and (
@@ -111,14 +122,17 @@ def _start_more(
     now = family.ports.clock()
     update = {"open": (*progress.open, *fresh), "next": upto, "opened_at": now}
     progress = save(family, progress.model_copy(update=update))
-    trouble: Unavailable | None = None
+    trouble: Unavailable | StaleRun | None = None
     for index in (*missing, *fresh):
         item = None if items is None else Item(items[index], index)
         try:
             _start(family, progress, index, item)
-        except Unavailable as exc:
+        except (Unavailable, StaleRun) as exc:
             trouble = exc  # the others need not wait for it
         except FalseworkError as exc:
+            if is_accepted(family, index):
+                log.warning("%sthe run is there, but: %s", _words(item), exc, exc_info=True)
+                continue
             left = tuple(each for each in progress.open if each != index)
             why = f"{_words(item)}the run could not be started: {exc}"
             return _failed(progress, why).model_copy(update={"open": left})
@@ -153,7 +167,7 @@ def _words(item: Item | None) -> str:
 
 def _start(family: Family, progress: Progress, index: int, item: Item | None) -> None:
     run, action = family.run, family.action
-    if is_past(family, progress, run.plan.submit_grace_seconds / 2):
+    if is_past(progress, run.plan.submit_grace_seconds / 2, family.ports.clock()):
         raise Unavailable(f"run {run.id}: starting its runs took too long; others will")
     document = request_of(run, family.command.stage, action, item)
     if not isinstance(document, dict):
@@ -169,13 +183,15 @@ def _start(family: Family, progress: Progress, index: int, item: Item | None) ->
     ports.start(action.kind, told, ports)
 
 
-def _cancel(family: Family, progress: Progress, seen: Seen) -> Progress:
-    """Cancel what is under way. What is not there was never started, and after its grace never
+def _cancel(family: Family, progress: Progress, seen: Seen, looked_at: datetime) -> Progress:
+    """Cancel what is under way. What was not there was never started, and after its grace never
     will be: until then somebody who set out to may still be about to."""
     left = []
+    trouble: Exception | None = None
+    is_certain = is_past(progress, family.run.plan.submit_grace_seconds, looked_at)
     for index in progress.open:
         child = seen[index]
-        if child is None and is_past(family, progress, family.run.plan.submit_grace_seconds):
+        if child is None and is_certain:
             continue
         left.append(index)
         if child is not None and not child.is_terminal:
@@ -185,6 +201,10 @@ def _cancel(family: Family, progress: Progress, seen: Seen) -> Progress:
                 family.ports.tell(event, family.ports)
             except Conflict:
                 log.info("run %s ended before it was cancelled", child.id)
+            except Exception as exc:  # noqa: BLE001 -- raised when the others are told
+                trouble = exc
+    if trouble is not None:
+        raise trouble
     return progress.model_copy(update={"open": tuple(left)})
 
 
@@ -196,7 +216,7 @@ def _outcome(family: Family, progress: Progress, items: list[JsonValue] | None) 
     if family.command.is_over:
         return _ended(family)
     if progress.failed is not None and not family.action.may_fail:
-        return _ended(family, error=progress.failed.Cause, cause=progress.cause)
+        return _ended(family, error=progress.failed.Cause, cause=progress.cause or "child")
     if progress.failed is not None:
         cause = progress.failed.Cause
         log.warning("run %s, stage %s: %s", family.run.id, family.command.stage, cause)

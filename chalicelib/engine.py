@@ -183,9 +183,12 @@ def _came_of(command: Command, run: Run, turns: Turns, ports: Ports) -> Iterator
 
 
 def _perform_all(run: Run, commands: Iterable[Command], ports: Ports) -> Run:
-    """Perform in order, follow-up events included; one that is unavailable stops no other."""
+    """Perform in order, follow-up events included; what may pass by itself stops no other.
+
+    Among the others may be a submission, for which nobody has the right a second time.
+    """
     waiting = deque((run, command) for command in commands)
-    trouble: Unavailable | None = None
+    trouble: FalseworkError | None = None
     turns = Turns(ports)
     while waiting:
         saved, command = waiting.popleft()
@@ -194,7 +197,7 @@ def _perform_all(run: Run, commands: Iterable[Command], ports: Ports) -> Run:
                 decision = _settle(event, ports)
                 run = decision.run
                 waiting.extend((run, order) for order in decision.commands)
-        except Unavailable as exc:
+        except faults.PASSING as exc:
             trouble = exc
     if trouble is not None:
         raise trouble

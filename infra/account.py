@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import boto3
+from botocore.exceptions import NoRegionError
 
 
 class Aws(NamedTuple):
@@ -19,9 +21,11 @@ class Aws(NamedTuple):
     """Those of other services, by their names."""
 
     @classmethod
-    def of_environment(cls) -> Aws:
-        """Return clients for the account and region that the environment names."""
-        session = boto3.session.Session()
+    def of_environment(cls, environ: Mapping[str, str] = os.environ) -> Aws:
+        """Return clients for the account and region that are named. Raises NoRegionError."""
+        session = boto3.session.Session(region_name=environ.get("AWS_REGION") or None)
+        if not session.region_name:  # of an empty variable boto3 makes an address
+            raise NoRegionError
         return cls(
             session.client("cloudformation"),
             session.client("s3"),
@@ -29,3 +33,12 @@ class Aws(NamedTuple):
             session.client("ecr"),
             session.client,
         )
+
+
+def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment of programs that are started, Chalice above all.
+
+    boto3 reads AWS_DEFAULT_REGION alone; the command line and other SDKs read AWS_REGION.
+    """
+    told = environ.get("AWS_REGION")
+    return {**environ, **({"AWS_DEFAULT_REGION": told} if told else {})}

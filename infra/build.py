@@ -27,7 +27,8 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 from typing import Any, Final
 
-from infra import mounts, policies, site_files
+from infra import administrators, mounts, policies, site_files
+from infra.failures import Failed
 from infra.lambda_python import CHECKOUT, VERSIONS
 from infra.outputs import Place
 
@@ -45,7 +46,7 @@ _EPOCH: Final = 1_000_000_000
 """When every file of a build was last changed; a zip's times begin in 1980."""
 
 
-class BuildFailed(Exception):
+class BuildFailed(Failed):
     """There is no package, and why."""
 
 
@@ -54,6 +55,7 @@ def build(
 ) -> Path:
     """Build the stage and return the folder. Without a place the names are the checkout's own."""
     _check_python()
+    check_stage(stage, source)
     target = into or BUILD / stage
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
@@ -61,7 +63,8 @@ def build(
     _vendor(source / "requirements.txt", target / "vendor", _architecture(source))
     if _is_traced(target / ".chalice", stage):
         _vendor(TRACING, target / "vendor", _architecture(source), "--no-deps")
-    if problem := site_files.pack(source, target, stage):
+    admitted = administrators.identities(place.outputs) if place else {}
+    if problem := site_files.pack(source, target, stage, admitted):
         raise BuildFailed(problem)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(source / "chalicelib", target / "chalicelib", ignore=ignored)
@@ -72,6 +75,18 @@ def build(
     _compile(target)
     _forget_times(target)
     return target
+
+
+def check_stage(stage: str, source: Path = CHECKOUT) -> None:
+    """Refuse a stage that is not configured. Raises BuildFailed."""
+    told = json.loads((source / ".chalice" / "config.json").read_text(encoding="utf-8"))
+    if stage not in told["stages"]:
+        known = ", ".join(told["stages"])
+        raise BuildFailed(
+            f"stage {stage!r} is not in .chalice/config.json: it has {known}; copy one of them"
+            " under the new name, with the names in it, add it to STAGES in infra/policies.py,"
+            " and `make policies`"
+        )
 
 
 def _check_python() -> None:
@@ -110,9 +125,6 @@ def _vendor(requirements: Path, folder: Path, architecture: str, *how: str) -> N
 
 def _configure(stage: str, source: Path, target: Path, place: Place | None) -> None:
     told = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    if stage not in told["stages"]:
-        known = ", ".join(told["stages"])
-        raise BuildFailed(f"stage {stage!r} is not in .chalice/config.json: it has {known}")
     own: dict[str, Any] = told["stages"][stage]
     if place:
         own["environment_variables"] |= place.variables

@@ -14,8 +14,6 @@ twice. What only ``merge.yaml`` can say is then missing but for what ``tuning`` 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import re
 import subprocess
 import sys
@@ -23,24 +21,26 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from infra import foundation, leaving, mounts, packages, policies, records, stacks, tuning
-from infra.account import Aws
-from infra.build import BuildFailed, build
+from infra import foundation, function_logs, leaving, mounts, packages, records, stacks, tuning
+from infra.account import Aws, environment
+from infra.build import BuildFailed, build, check_stage
+from infra.failures import exit_code
 from infra.outputs import Place
 from infra.stacks import StackFailed
 
 _CHALICE: Final = "import sys; from chalice.cli import main; sys.exit(main())"
 """Its ``main`` returns the exit code, and ends with 0 if nobody heeds it."""
 MERGE: Final = Path(__file__).with_name("merge.yaml")
-_MAKING_LOGS: Final = "MakeOwnLog"
 _STAGE: Final = re.compile(r"(dev|test|prod)(-[a-z0-9]{1,8})?")
 
 
 def deploy_app(aws: Aws, place: Place, project: Path) -> str:
     """Package the project with CloudFormation and deploy it; return the API's address."""
-    _leave_logs_to_the_stack(project)
+    if not stacks.is_there(aws.cloudformation, place.name):
+        function_logs.check(aws.client("logs"), place.name)
+    function_logs.take_from_functions(project)
     chalice(project, "package", "--stage", place.stage, "--merge-template", str(MERGE), "out")
     bucket = place.outputs["ArtifactBucket"]
     package = packages.put(
@@ -51,12 +51,26 @@ def deploy_app(aws: Aws, place: Place, project: Path) -> str:
     template.write_text(text)
     key = packages.put(aws.s3, bucket, text.encode(), ".yaml")
     url = {"TemplateURL": place.object_url(bucket, key)}
-    told = {"Name": place.name, "AccessPointArn": mounts.access_point(place.outputs)}
+    told = {
+        "Name": place.name,
+        "AccessPointArn": mounts.access_point(place.outputs),
+        "PermissionsBoundary": place.outputs.get("PermissionsBoundary", ""),
+    }
     return stacks.apply(aws.cloudformation, place.name, url, told)["EndpointURL"]
 
 
 def deploy_with_chalice(aws: Aws, place: Place, project: Path) -> str:
-    """Let Chalice deploy the project; return the API's address."""
+    """Let Chalice deploy the project; return the API's address. Raises StackFailed.
+
+    It makes log groups beforehand, which then expire, and which no late last line makes again.
+    """
+    if boundary := place.outputs.get("PermissionsBoundary"):
+        raise StackFailed(
+            f"parameter PermissionsBoundary={boundary}: Chalice gives its roles none: deploy"
+            " without VIA=chalice, or take it back with PARAMETERS=PermissionsBoundary="
+        )
+    function_logs.make(aws.client("logs"), place.name)
+    function_logs.take_from_functions(project)
     with records.kept(aws.s3, place.outputs["ArtifactBucket"], project, place.stage) as record:
         tuning.prepare(aws.lambdas, place)
         chalice(project, "deploy", "--stage", place.stage)
@@ -67,8 +81,8 @@ def deploy_with_chalice(aws: Aws, place: Place, project: Path) -> str:
 def chalice(project: Path, *words: str) -> None:
     """Run Chalice in the project. Raises BuildFailed."""
     command = [sys.executable, "-c", _CHALICE, *words]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=project, env=environment, check=False)
+    told = {**environment(), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=project, env=told, check=False)
     if done.returncode != 0:
         raise BuildFailed(f"chalice {words[0]} failed in {project}; what it said stands above")
 
@@ -89,19 +103,20 @@ def next_command(aws: Aws, place: Place, address: str) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Deploy the stage that is named."""
     told = _parser().parse_args(argv)
+    return exit_code("deploy", lambda: _deploy(told))
+
+
+def _deploy(told: argparse.Namespace) -> int:
+    check_stage(told.stage)
     aws = Aws.of_environment()
     run = deploy_with_chalice if told.via == "chalice" else deploy_app
-    try:
-        _leave(aws, told, run)
-        place = foundation.deploy(aws, told.stage, dict(told.parameter))
-        project = build(told.stage, place, into=told.into)
-        if told.only_build:
-            print(f"{project} is ready: cd there for chalice")
-            return 0
-        address = run(aws, place, project)
-    except (BuildFailed, StackFailed, ClientError, BotoCoreError) as exc:
-        print(f"deploy: {exc}", file=sys.stderr)
-        return 1
+    _leave(aws, told, run)
+    place = foundation.deploy(aws, told.stage, dict(told.parameter))
+    if told.only_build:
+        seen = Place(told.stage, mounts.without(place.outputs))
+        print(f"{build(told.stage, seen, into=told.into)} is ready: cd there for chalice")
+        return 0
+    address = run(aws, place, build(told.stage, place, into=told.into))
     print(f"API:  {address}\nnext: {next_command(aws, place, address)}")
     return 0
 
@@ -118,16 +133,6 @@ def _leave(aws: Aws, told: argparse.Namespace, run: Callable[[Aws, Place, Path],
     place, before = found
     run(aws, place, build(told.stage, place, into=told.into))
     leaving.wait(aws, before)
-
-
-def _leave_logs_to_the_stack(project: Path) -> None:
-    """A last line that comes when function and group are gone would make the group again, and the
-    next deployment fail, for it is there. Only `chalice deploy` leaves it to the functions.
-    """
-    for path in (project / ".chalice").glob("policy-*.json"):
-        policy = json.loads(path.read_text(encoding="utf-8"))
-        kept = [each for each in policy["Statement"] if each["Sid"] != _MAKING_LOGS]
-        path.write_text(policies.text({**policy, "Statement": kept}))
 
 
 def stage_name(text: str) -> str:

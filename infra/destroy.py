@@ -14,12 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from infra import leaving, leftovers, records, stacks, templates
+from infra import function_logs, leaving, leftovers, records, stacks, templates
 from infra.account import Aws
-from infra.build import BuildFailed, build
+from infra.build import build
 from infra.deploy import chalice, stage_name
+from infra.failures import exit_code
 from infra.outputs import Place
 from infra.stacks import StackFailed
 
@@ -39,6 +38,7 @@ def destroy_app(aws: Aws, stage: str, into: Path | None = None) -> None:
             project = build(stage, place, into=into)
             with records.kept(aws.s3, bucket, project, stage):
                 chalice(project, "delete", "--stage", stage)
+            function_logs.remove(aws.client("logs"), name)
             records.forget(aws.s3, bucket, stage)
     if stacks.has(aws.cloudformation, name):
         stacks.remove(aws.cloudformation, name)
@@ -78,6 +78,7 @@ def _resources(aws: Aws, stage: str) -> list[tuple[str, str]]:
 
 def _remove_table(dynamodb: Any, name: str) -> None:
     dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+    dynamodb.get_waiter("table_exists").wait(TableName=name)  # UPDATING takes no deletion
     dynamodb.delete_table(TableName=name)
     dynamodb.get_waiter("table_not_exists").wait(TableName=name)  # else the name is still taken
 
@@ -124,18 +125,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     if told.delete_data not in {"", name}:
         print(f"destroy: DELETE_DATA={told.delete_data}: {name} is meant", file=sys.stderr)
         return 2
+    return exit_code("destroy", lambda: _destroy(told, name))
+
+
+def _destroy(told: argparse.Namespace, name: str) -> int:
     aws = Aws.of_environment()
-    try:
-        destroy_app(aws, told.stage, told.into)
-        if not told.delete_data:
-            print(f"{name} is gone; {KEPT} (make destroy STAGE={told.stage} DELETE_DATA={name})")
-            return 0
-        left = destroy_foundation(aws, told.stage)
-    except (BuildFailed, StackFailed, ClientError, BotoCoreError) as exc:
-        print(f"destroy: {exc}", file=sys.stderr)
+    destroy_app(aws, told.stage, told.into)
+    again = f"make destroy STAGE={told.stage} DELETE_DATA={name}"
+    if not told.delete_data:
+        print(f"{name} is gone; {KEPT} ({again})")
+        return 0
+    left = destroy_foundation(aws, told.stage)
+    if left:
+        print("\n".join([*(f"left: {each}" for each in left), f"once that is mended: {again}"]))
         return 1
-    print("\n".join([f"{name} is gone with its data", *(f"left: {each}" for each in left)]))
-    return 1 if left else 0
+    print(f"{name} is gone with its data; SQS gives a queue's name away after a minute")
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

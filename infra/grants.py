@@ -8,65 +8,30 @@ say why they are needed all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final
 
-
-class Grant(NamedTuple):
-    """A statement; ``resources`` are the ends of ARNs, after the account's colon."""
-
-    sid: str
-    service: str
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    condition: Mapping[str, Any] | None = None
-    why: str = ""
-    """Why it is needed although no test calls it, or why it cannot name a resource."""
-
-
-NO_RESOURCE: Final = ("*",)
-_TELLS_ALL: Final = "AWS knows no resource for it (service authorization reference)"
-
-
-def _table(sid: str, *actions: str, indexes: Iterable[str] = (), why: str = "") -> Grant:
-    names = ("table/{name}",) if not indexes else ()
-    resources = (*names, *(f"table/{{name}}/index/{each}" for each in indexes))
-    return Grant(sid, "dynamodb", actions, resources, why=why)
-
-
-def _objects(sid: str, bucket: str, *actions: str, below: Iterable[str]) -> Grant:
-    return Grant(sid, "s3", actions, tuple(f"{{{bucket}}}/{each}*" for each in below))
-
-
-def _listing(sid: str, *buckets: str) -> Grant:
-    why = "without it S3 answers 403 for an object that is not there"
-    return Grant(sid, "s3", ("ListBucket",), tuple(f"{{{each}}}" for each in buckets), why=why)
-
-
-def _sending(sid: str, *queues: str) -> Grant:
-    return Grant(sid, "sqs", ("SendMessage",), tuple(f"{{name}}-{each}" for each in queues))
-
-
-def _consuming(queue: str) -> Grant:
-    return Grant(
-        "BeGivenMessages",
-        "sqs",
-        ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
-        (f"{{name}}-{queue}",),
-        why="Lambda takes them from the queue with the function's role (Lambda guide, SQS)",
-    )
-
+from infra.granting import (
+    NO_RESOURCE,
+    TELLS_ALL,
+    Grant,
+    consuming,
+    listing,
+    objects,
+    sending,
+    table,
+)
 
 _DEFINITIONS: Final = ("job-definition/*",)
 """Their names are users' own: executors and functions bring theirs with the request."""
 _SHELVES: Final = ("works/", "results/")
 _KEPT: Final = ("GetObject", "PutObject", "DeleteObject")
 ENGINE: Final = (
-    _table("KeepState", "GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
-    _objects("KeepDocuments", "scratch", "GetObject", "PutObject", below=["runs/", "scratch/"]),
-    _objects("KeepWorks", "scratch", *_KEPT, below=_SHELVES),
-    _objects("ExchangeElsewhere", "data", "GetObject", "PutObject", below=["scratch/"]),
-    _listing("SeeThatNothingIsThere", "scratch", "data"),
+    table("KeepState", "GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
+    objects("KeepDocuments", "scratch", "GetObject", "PutObject", below=["runs/", "scratch/"]),
+    objects("KeepWorks", "scratch", *_KEPT, below=_SHELVES),
+    objects("ExchangeElsewhere", "data", "GetObject", "PutObject", below=["scratch/"]),
+    listing("SeeThatNothingIsThere", "scratch", "data"),
     Grant(
         "SubmitJobs",
         "batch",
@@ -105,7 +70,7 @@ ENGINE: Final = (
         "batch",
         ("DescribeJobs", "ListJobs", "DescribeJobDefinitions", "DescribeJobQueues"),
         NO_RESOURCE,
-        why=_TELLS_ALL,
+        why=TELLS_ALL,
     ),
     Grant(
         "GiveJobsTheirRoles",
@@ -137,24 +102,31 @@ ENGINE: Final = (
         ("secret:{prefix}/{stage}/*",),
         why="a work's end is told to Slack; which secrets there are is the site's to name",
     ),
-    _sending("WakeLater", "wake"),
-    _sending("AnnounceRuns", "notices"),
+    sending("WakeLater", "wake"),
+    sending("AnnounceRuns", "notices"),
 )
-REQUESTS: Final = (
-    _objects("ReadRequests", "requests", "GetObject", "GetObjectVersion", below=["requests/"]),
-    _objects(
-        "WriteReceipts",
-        "requests",
-        "GetObject",
-        "PutObject",
-        below=["receipts/", "receipt-parts/"],
-    ),
-    _listing("SeeRequests", "requests"),
-    _sending("SendParts", "submissions"),
+_RECEIPTS: Final = ("GetObject", "PutObject")
+DROPPED: Final = (
+    objects("ReadRequests", "requests", "GetObject", "GetObjectVersion", below=["requests/"]),
+    objects("WriteReceipts", "requests", *_RECEIPTS, below=["receipts/"]),
+    listing("SeeRequests", "requests"),
+    sending("SendParts", "submissions"),
+)
+PARTS: Final = (
+    objects("ReadRequests", "requests", "GetObject", "GetObjectVersion", below=["requests/"]),
+    objects("WriteAnswers", "requests", *_RECEIPTS, below=["receipt-parts/"]),
+    listing("SeeRequests", "requests"),
+    sending("SendParts", "submissions"),
+)
+MISSED: Final = (
+    objects("ReadRequests", "requests", "GetObject", below=["requests/"]),
+    objects("WriteReceipts", "requests", *_RECEIPTS, below=["receipts/", "receipt-parts/.swept"]),
+    listing("SeeRequests", "requests"),
+    sending("SendParts", "submissions"),
 )
 REFUSING: Final = (
-    _sending("RefuseMessages", "dead-letters"),
-    _objects("PutLongOnesAside", "scratch", "PutObject", below=["dead-letters/"]),
+    sending("RefuseMessages", "dead-letters"),
+    objects("PutLongOnesAside", "scratch", "PutObject", below=["dead-letters/"]),
 )
 EVENTS: Final = (
     Grant(
@@ -174,10 +146,10 @@ _LISTS: Final = (
     "by_work_check",
 )
 API: Final = (
-    _table("RemoveState", "DeleteItem", "Query"),
-    _table("TakeManyWorks", "BatchWriteItem", why="works are deposited many at a time"),
-    _table("ReadLists", "Query", indexes=_LISTS),
-    _objects("KeepArchives", "scratch", *_KEPT, below=["archives/"]),
+    table("RemoveState", "DeleteItem", "Query"),
+    table("TakeManyWorks", "BatchWriteItem", why="works are deposited many at a time"),
+    table("ReadLists", "Query", indexes=_LISTS),
+    objects("KeepArchives", "scratch", *_KEPT, below=["archives/"]),
     Grant(
         "GiveUpArchives",
         "s3",
@@ -185,41 +157,41 @@ API: Final = (
         ("{scratch}/archives/*",),
         why="one that fails half way is taken back",
     ),
-    _objects("RemoveDocuments", "scratch", "DeleteObject", below=["runs/"]),
-    _objects("ReadDeadLetters", "scratch", "GetObject", below=["dead-letters/"]),
-    _objects("ShowAndRemoveFiles", "data", "GetObject", "DeleteObject", below=[""]),
+    objects("RemoveDocuments", "scratch", "DeleteObject", below=["runs/"]),
+    objects("ReadDeadLetters", "scratch", "GetObject", below=["dead-letters/"]),
+    objects("ShowAndRemoveFiles", "data", "GetObject", "DeleteObject", below=[""]),
     Grant(
         "TakeDeadLetters",
         "sqs",
         ("ReceiveMessage", "DeleteMessage"),
         ("{name}-dead-letters", "{name}-notice-dead-letters"),
     ),
-    _sending("SendBack", "submissions"),
+    sending("SendBack", "submissions"),
     Grant(
         "ShowLogs", "logs", ("GetLogEvents",), ("log-group:/{prefix}/{stage}/jobs:log-stream:*",),
         why="GET /runs/{id}/logs; tests/contract calls it",
     ),
 )  # fmt: skip
 SWEEP: Final = (
-    _table("CountWorks", "Query"),
-    _table("FindWhatIsDue", "Query", indexes=["by_check_time", "by_work_state", "by_work_turn"]),
-    _table("TendConfigs", "DeleteItem", "BatchWriteItem", why="stages of configs are deposited"),
+    table("CountWorks", "Query"),
+    table("FindWhatIsDue", "Query", indexes=["by_check_time", "by_work_state", "by_work_turn"]),
+    table("TendConfigs", "DeleteItem", "BatchWriteItem", why="stages of configs are deposited"),
 )
 TENDING: Final = (
-    _table(
+    table(
         "TendConfigs",
         "Query",
         "DeleteItem",
         "BatchWriteItem",
         why="when the run of a pushed work ends, the next stage of its config is deposited",
     ),
-    _table("FindQueuedWorks", "Query", indexes=["by_work_turn"]),
+    table("FindQueuedWorks", "Query", indexes=["by_work_turn"]),
 )
 TELLING: Final = (
-    _consuming("notices"),
+    consuming("notices"),
     Grant("PutNoticesOff", "sqs", ("ChangeMessageVisibility",), ("{name}-notices",)),
-    _sending("RefuseNotices", "notice-dead-letters"),
-    _objects("PutLongOnesAside", "scratch", "PutObject", below=["dead-letters/"]),
+    sending("RefuseNotices", "notice-dead-letters"),
+    objects("PutLongOnesAside", "scratch", "PutObject", below=["dead-letters/"]),
     Grant(
         "SendMail",
         "ses",
@@ -249,11 +221,11 @@ TELLING: Final = (
 
 FUNCTIONS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "api_handler": (*ENGINE, *API),
-    "on_object_created": (*ENGINE, *REQUESTS, *EVENTS),
-    "on_submission": (*ENGINE, _consuming("submissions"), *REFUSING, *REQUESTS),
+    "on_object_created": (*ENGINE, *DROPPED, *EVENTS),
+    "on_submission": (*ENGINE, consuming("submissions"), *REFUSING, *PARTS),
     "on_job_change": (*ENGINE, *TENDING, *EVENTS),
-    "on_wake": (*ENGINE, _consuming("wake"), *REFUSING),
-    "on_sweep": (*ENGINE, *SWEEP, *REQUESTS),
+    "on_wake": (*ENGINE, consuming("wake"), *REFUSING),
+    "on_sweep": (*ENGINE, *SWEEP, *MISSED),
     "on_cleanup_time": (*ENGINE, *EVENTS),
     "on_notice": TELLING,
 }

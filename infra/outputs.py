@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from infra import mounts, policies
+from infra import mounts, policies, reach
 
 VARIABLES: Final[Mapping[str, str]] = {
     "FALSEWORK_TABLE": "TableName",
@@ -63,12 +63,16 @@ class Place(NamedTuple):
         return f"https://{bucket}.s3.{region}.amazonaws.com{_ENDINGS.get(partition, '')}/{key}"
 
     def pin(self, policy: Mapping[str, Any], function: str) -> dict[str, Any]:
-        """Return the function's policy with this place's own names in its ARNs, and its mount."""
+        """Return the function's policy with this place's own names in its ARNs, and its mount.
+
+        Its table may be one that was restored; then the ARNs of the table's own name become that.
+        """
         _, partition, _, region, account, _ = self.outputs["TableArn"].split(":", 5)
         names = {
             f"{self.name}-{each.lower()}-*": self.outputs[f"{each}Bucket"]
             for each in ("Scratch", "Requests", "Data")
         }
+        names[f"table/{self.name}"] = self.outputs["TableArn"].rpartition(":")[2]
         queue = self.outputs["DefaultJobQueue"]
         if queue.startswith("arn:"):
             names[f"job-queue/{self.name}-*"] = queue.rpartition(":")[2]
@@ -77,4 +81,5 @@ class Place(NamedTuple):
         )
         if function in mounts.MOUNTING:
             pinned["Statement"] += mounts.statements(self.outputs)
+        pinned["Statement"] += reach.statements(function, self.outputs)
         return pinned

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from infra.grants import FUNCTIONS, NO_RESOURCE, TELLING, Grant
+from infra.granting import NO_RESOURCE, Grant
+from infra.grants import FUNCTIONS, TELLING
 
 STAGES: Final = ("dev", "prod")
 CHALICE: Final = Path(__file__).parents[1] / ".chalice"

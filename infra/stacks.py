@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError, WaiterError
 
+from infra.failures import Failed
+
 CAPABILITIES: Final = ("CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 """Roles have names of their own, and Chalice's template is SAM's, a macro."""
 _WAIT: Final = {"Delay": 5, "MaxAttempts": 360}
@@ -20,9 +22,18 @@ _STILLBORN: Final = frozenset(
     {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS", "IMPORT_ROLLBACK_COMPLETE"}
 )
 """Stacks that never were, and cannot become anything but deleted."""
+_STUCK: Final[Mapping[str, str]] = {
+    "DELETE_FAILED": "was deleted by halves: `make destroy` ends that",
+    "UPDATE_ROLLBACK_FAILED": "could not go back: mend what its events name, then"
+    " `aws cloudformation continue-update-rollback --stack-name {}`",
+    "UPDATE_FAILED": "stopped half way: `aws cloudformation rollback-stack --stack-name {}`",
+    "_IN_PROGRESS": "is being changed by somebody: wait, `aws cloudformation"
+    " describe-stack-events --stack-name {}` shows what happens",
+}
+"""How a status ends in which a stack takes no change → why, and what to do."""
 
 
-class StackFailed(Exception):
+class StackFailed(Failed):
     """A stack did not become what it should, and the reasons that CloudFormation gives."""
 
 
@@ -74,18 +85,34 @@ def outputs(cloudformation: Any, name: str) -> dict[str, str]:
     return {each["OutputKey"]: each["OutputValue"] for each in known.get("Outputs", [])}
 
 
+def parameters(cloudformation: Any, name: str) -> dict[str, str]:
+    """Return what the stack was told; nothing where there is none."""
+    known = _describe(cloudformation, name) or {}
+    told = known.get("Parameters", [])
+    return {each["ParameterKey"]: each["ParameterValue"] for each in told}
+
+
 def has(cloudformation: Any, name: str) -> bool:
     """Return whether there is such a stack."""
     return _describe(cloudformation, name) is not None
 
 
 def is_there(cloudformation: Any, name: str) -> bool:
-    """Return whether there is such a stack; one that was never made is removed first."""
+    """Return whether there is such a stack; one that was never made is removed first.
+
+    Raises StackFailed for one that takes no change now.
+    """
     known = _describe(cloudformation, name)
-    if known and known["StackStatus"] in _STILLBORN:
+    if known is None:
+        return False
+    status = known["StackStatus"]
+    if status in _STILLBORN:
         remove(cloudformation, name)
         return False
-    return known is not None
+    for end, why in _STUCK.items():
+        if status.endswith(end):
+            raise StackFailed(f"stack {name!r} is {status}, it {why.format(name)}")
+    return True
 
 
 def take_in(
@@ -132,7 +159,10 @@ def _is_so(
     if not is_well or not parameters.items() <= now.items():
         return False
     there = cloudformation.get_template(StackName=known["StackName"])["TemplateBody"]
-    made_of = json.loads(there) if isinstance(there, str) else there
+    try:
+        made_of = json.loads(there) if isinstance(there, str) else there
+    except ValueError:  # YAML, by hand: ours is JSON
+        return False
     return bool(made_of == says)
 
 

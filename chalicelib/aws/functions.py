@@ -101,11 +101,16 @@ def _defined(told: dict[str, Any]) -> Defined:
             mount_points=tuple(container.get("mountPoints", ())),
             volumes=tuple(container.get("volumes", ())),
             job_role_arn=container.get("jobRoleArn"),
-            privileged=container.get("privileged", False),
+            privileged=container.get("privileged", False) or _has_devices(container),
             resource_requirements=_requirements(container),
             secrets={each["name"]: each["valueFrom"] for each in container.get("secrets", ())},
         ),
     )
+
+
+def _has_devices(container: dict[str, Any]) -> bool:
+    """Who has a device of the machine, its disk or its memory, has the machine."""
+    return bool((container.get("linuxParameters") or {}).get("devices"))
 
 
 def _requirements(container: dict[str, Any]) -> tuple[dict[str, str], ...]:

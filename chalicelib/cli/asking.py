@@ -10,7 +10,7 @@ from chalicelib.cli.complaints import Exit
 from chalicelib.cli.connection import Connection, connect, run_path
 from chalicelib.cli.costing import amount
 from chalicelib.cli.places import settings_of
-from chalicelib.cli.showing import columns, item_cell, outputs_text, printable, run_text
+from chalicelib.cli.showing import columns, item_cell, outputs_text, printable, run_text, second
 from chalicelib.core.pipelines.model import KIND as PIPELINE
 from chalicelib.core.states.failures import CHILD
 
@@ -95,7 +95,7 @@ def _sentences(told: dict[str, Any]) -> str:
 
 
 def _list_row(run: dict[str, Any]) -> list[str]:
-    row = [run["id"], run["state"], run["group"], run["created_at"]]
+    row = [run["id"], run["state"], run["group"], second(run["created_at"])]
     if "cost" not in run:
         return row
     cost = run["cost"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,9 +38,14 @@ from chalicelib.settings import Runner
 from chalicelib.version import VERSION
 
 _EPILOG: Final = """\
-exit codes: 0 done (with --wait: SUCCESS), 1 ERROR, 2 bad request, 3 CANCELED.
-A command works on the embedded home in --root (default ./.falsework, or FALSEWORK_ROOT) unless
---url or FALSEWORK_URL names a deployment; FALSEWORK_TOKEN is its token."""
+exit codes: 0 done (with --wait: SUCCESS), 1 ERROR, 2 bad request, 3 CANCELED,
+130 after Ctrl-C. `falsework VERB --help` tells of one verb.
+A command works on the embedded home in --root (default ./.falsework, or
+FALSEWORK_ROOT) unless --url or FALSEWORK_URL names a deployment;
+FALSEWORK_TOKEN is its token."""
+_RUN: Final = "its id, as `falsework list` shows it"
+_REQUEST: Final = "a request of any kind as JSON; - is standard input"
+_AS_JSON: Final = "as the REST answer has it"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -93,11 +99,12 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_submitting(verbs: Any) -> None:
     run = _verb(verbs, "run", submitting.run, "submit a request")
-    run.add_argument("file", metavar="FILE", help="a DemandExecution as JSON; - is standard input")
+    run.add_argument("file", metavar="FILE", help=_REQUEST)
     run.add_argument("--wait", action="store_true", help="stay until the run has ended")
     _add_runner(run)
     validate = _verb(verbs, "validate", submitting.validate, "say what a request would do")
-    validate.add_argument("file", metavar="FILE")
+    validate.add_argument("file", metavar="FILE", help="a demand or a pipeline; - as for run")
+    validate.add_argument("--json", action="store_true", help=_AS_JSON)
     _add_runner(validate)
     summary = "try a request against Spot losses, duplicates and outages; nothing is submitted"
     simulating.add_simulate(_verb(verbs, "simulate", simulating.simulate, summary, has_url=False))
@@ -113,17 +120,18 @@ def _add_asking(verbs: Any) -> None:
     cost = _verb(verbs, "cost", costing.cost, "say what a run has cost, and what was in vain")
     logs = _verb(verbs, "logs", asking.logs, "print what a run's jobs wrote")
     for verb in (show, why, cost, cancel, logs):
-        verb.add_argument("run", metavar="RUN")
+        verb.add_argument("run", metavar="RUN", help=_RUN)
     redrive = _verb(
         verbs, "redrive", redriving.redrive, "send dead letters back, to be taken in again"
     )
     for verb in (show, why, cost, listing, redrive):
-        verb.add_argument("--json", action="store_true", help="as the REST answer has it")
+        verb.add_argument("--json", action="store_true", help=_AS_JSON)
     redrive.add_argument("--list", action="store_true", help="only show them, and why they are")
-    listing.add_argument("--state", choices=[str(state) for state in RunState])
-    listing.add_argument("--group")
+    states = [str(state) for state in RunState]
+    listing.add_argument("--state", choices=states, help="only those that are in it")
+    listing.add_argument("--group", help="only those of one group")
     listing.add_argument("--cost", action="store_true", help="with what each has cost")
-    listing.add_argument("--limit", type=_count, default=50, metavar="N")
+    listing.add_argument("--limit", type=_count, default=50, metavar="N", help="at most (50)")
     logs.add_argument("--stage", help="of one stage only")
 
 
@@ -138,13 +146,15 @@ def _add_resuming(verbs: Any) -> None:
     resume = _verb(verbs, "resume", resuming.resume, "let a run that failed or was canceled go on")
     rollback = _verb(verbs, "rollback", resuming.rollback, "run an ended run again from a stage")
     for verb in (resume, rollback):
-        verb.add_argument("run", metavar="RUN")
+        verb.add_argument("run", metavar="RUN", help=_RUN)
         verb.add_argument("--wait", action="store_true", help="stay until the run has ended")
         verb.add_argument(
             "--generation", type=_count, metavar="N", help="only if the run is still in that one"
         )
         _add_runner(verb)
-    rollback.add_argument("stage", metavar="STAGE")
+    rollback.add_argument(
+        "stage", metavar="STAGE", help="one of those that `falsework show` lists"
+    )
 
 
 def _add_keeping(verbs: Any) -> None:
@@ -157,11 +167,11 @@ def _add_keeping(verbs: Any) -> None:
 
 def _add_copying(verbs: Any) -> None:
     put = _verb(verbs, "put", copying.put, "copy a file or folder into a bucket")
-    put.add_argument("local", metavar="LOCAL")
-    put.add_argument("uri", metavar="s3://BUCKET/KEY")
+    put.add_argument("local", metavar="LOCAL", help="a file, or a folder with all that is in it")
+    put.add_argument("uri", metavar="s3://BUCKET/KEY", help="its name there; a folder ends with /")
     get = _verb(verbs, "get", copying.get, "copy an object, or all below a name, to this machine")
-    get.add_argument("uri", metavar="s3://BUCKET/KEY")
-    get.add_argument("local", metavar="LOCAL")
+    get.add_argument("uri", metavar="s3://BUCKET/KEY", help="an object, or what names begin with")
+    get.add_argument("local", metavar="LOCAL", help="where to; folders are made")
 
 
 def _add_syncing(verbs: Any) -> None:
@@ -169,7 +179,7 @@ def _add_syncing(verbs: Any) -> None:
     syncing.add_sync(sync)
     _add_runner(sync)
     verify = _verb(verbs, "verify", syncing.verify, "compare an output with its manifest")
-    verify.add_argument("uri", metavar="s3://BUCKET/KEY")
+    verify.add_argument("uri", metavar="s3://BUCKET/KEY", help="as `falsework show RUN` names it")
     summary = "sum up, list, find outdated or remove what is at a path"
     paths = _verb(verbs, "paths", data_paths.paths, summary)
     data_paths.add_paths(paths)
@@ -198,7 +208,7 @@ def _add_tokens(verbs: Any) -> None:
     revoke = _verb(actions, "revoke", token_verbs.revoke, "let a token be good no longer")
     revoke.add_argument("id", metavar="ID", help="as `token list` shows it")
     for verb in (create, listing):
-        verb.add_argument("--json", action="store_true", help="as the REST answer has it")
+        verb.add_argument("--json", action="store_true", help=_AS_JSON)
 
 
 def _verb(
@@ -226,12 +236,15 @@ def _add_runner(verb: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    if not 1 <= int(text) <= 1_000_000:
-        raise argparse.ArgumentTypeError("from 1 to 1000000")
-    return int(text)
+    return _whole(text, 1, 1_000_000)
 
 
 def _port(text: str) -> int:
-    if not 0 <= int(text) <= 65_535:
-        raise argparse.ArgumentTypeError("from 0 to 65535")
+    return _whole(text, 0, 65_535)
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    """Raises ArgumentTypeError, which names the flag before and leaves the value to us."""
+    if not re.fullmatch("[0-9]{1,9}", text) or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from {least} to {most}")
     return int(text)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, unquote, urlencode
 
 from chalicelib.cli.addresses import address_of
 from chalicelib.cli.complaints import Complaint, Exit, complaint_of_problem
@@ -71,7 +71,7 @@ class Connection:
         answer = self._line.request(method, target, headers, body)
         is_link = is_file and answer.status == HTTPStatus.TEMPORARY_REDIRECT
         if not (200 <= answer.status < 300 or is_link):
-            raise complaint_of_problem(answer.status, _problem(answer))
+            raise complaint_of_problem(answer.status, _problem(answer), _run_in(target))
         return answer
 
 
@@ -97,8 +97,21 @@ def connect(settings: Settings) -> Connection:
 
 
 def run_path(run_id: str, rest: str = "") -> str:
-    """Return the path of a run, or of something below it."""
-    return f"/runs/{quote(run_id, safe='')}{rest}"
+    """Return the path of a run, or of something below it. Raises Complaint for no id at all,
+    whose path would be that of all runs."""
+    if not run_id:
+        raise Complaint("a run's id is empty", field="RUN", value=run_id,
+                        mend="give one that `falsework list` shows")  # fmt: skip
+    return f"{_RUNS}{quote(run_id, safe='')}{rest}"
+
+
+_RUNS: Final = "/runs/"
+
+
+def _run_in(target: str) -> str | None:
+    """Return the id of the run that a request is about, as the user wrote it."""
+    name = target.removeprefix(_RUNS).partition("?")[0].partition("/")[0]
+    return unquote(name) if target.startswith(_RUNS) else None
 
 
 def _target(path: str, query: Mapping[str, object]) -> str:

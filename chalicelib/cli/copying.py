@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from chalicelib.cli.complaints import Complaint, Exit
 from chalicelib.cli.places import embedded, open_home
+from chalicelib.core.documents import at_field
 from chalicelib.core.paths import join_s3, s3_parts
 from chalicelib.ports import ObjectStore
 
@@ -21,8 +22,13 @@ def put(arguments: argparse.Namespace) -> Exit:
     """``put LOCAL s3://…``: copy a file, or all of a folder."""
     store = _store(arguments, f"aws s3 cp {arguments.local} {arguments.uri}")
     local, uri = Path(arguments.local), arguments.uri
-    if not s3_parts(uri).bucket or not local.exists():
-        raise Complaint("there is no such file or folder", field="LOCAL", value=str(local))
+    with at_field("uri"):
+        s3_parts(uri)
+    if not local.exists():
+        mend = "correct the path; it counts from the folder that you are in"
+        raise Complaint(
+            "there is no such file or folder", field="LOCAL", value=str(local), mend=mend
+        )
     count = 0
     for path, target in _uploads(local, uri):
         store.upload(path, target)
@@ -34,14 +40,16 @@ def put(arguments: argparse.Namespace) -> Exit:
 def get(arguments: argparse.Namespace) -> Exit:
     """``get s3://… LOCAL``: copy an object, or everything below a name."""
     store = _store(arguments, f"aws s3 cp {arguments.uri} {arguments.local}")
-    s3_parts(arguments.uri)
+    with at_field("uri"):
+        s3_parts(arguments.uri)
     count = 0
     for uri, path in _downloads(store, arguments.uri, arguments.local):
         path.parent.mkdir(parents=True, exist_ok=True)
         store.download(uri, path)
         count += 1
     if count == 0:
-        raise Complaint("nothing has that name", field="uri", value=arguments.uri)
+        mend = "correct it; `falsework paths list s3://BUCKET/` shows what is there"
+        raise Complaint("nothing has that name", field="uri", value=arguments.uri, mend=mend)
     print(f"{count} file{'' if count == 1 else 's'} → {arguments.local}")
     return Exit.SUCCESS
 

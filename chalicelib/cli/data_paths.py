@@ -1,5 +1,8 @@
 """``paths``: ask about a data path, or remove it, by a run that is waited for.
 
+The wire format lets a removal of objects succeed and do nothing. A person would take that for
+done, so here it is refused.
+
 The run's response goes to standard output as JSON, and nothing else does.
 """
 
@@ -16,15 +19,18 @@ from chalicelib.cli.engines import OwnEngine, ensure_engine
 from chalicelib.cli.places import settings_of
 from chalicelib.cli.syncing import absolute, add_filters, filters
 from chalicelib.cli.watching import follow
+from chalicelib.core.paths import path_kind
 
 OPERATIONS: Final = ("stats", "list", "outdated", "remove")
 
 
 def add_paths(verb: argparse.ArgumentParser) -> None:
     """Add the verb's own arguments."""
-    verb.add_argument("operation", choices=OPERATIONS)
+    verb.add_argument("operation", choices=OPERATIONS,
+                      help="all print JSON; remove does not ask before it removes")  # fmt: skip
     verb.add_argument("path", metavar="PATH", help="s3://BUCKET/KEY, fs-ID:/PATH, or a path here")
-    verb.add_argument("--days", type=float, default=0.0, help="outdated: not written for so long")
+    verb.add_argument("--days", type=float, default=0.0, metavar="N",
+                      help="outdated: not written for so many days; 0 unless given")  # fmt: skip
     add_filters(verb)
 
 
@@ -54,6 +60,11 @@ def paths(arguments: argparse.Namespace) -> Exit:
 def _body(arguments: argparse.Namespace) -> dict[str, Any]:
     path = absolute(arguments.path)
     match arguments.operation:
+        case "remove" if path_kind(path) == "s3":
+            mend = "`falsework delete RUN --files` removes a run's outputs"
+            raise Complaint(
+                "objects are not removed by their path", field="PATH", value=path, mend=mend
+            )
         case "remove":
             return {"paths": [path]}
         case "list":

@@ -96,7 +96,7 @@ def check_api(settings: Settings) -> Iterator[Finding]:
     try:
         answer = line.request("GET", "/health", {}, b"")
     except Complaint as exc:
-        yield fault("API", str(exc).splitlines()[0], "see docs/runbook.md, errors-api")
+        yield fault("API", exc.what, "start it, or see docs/runbook.md, errors-api")
         return
     is_ours = answer.status == 200 and b'"status"' in answer.body
     mend = "see docs/runbook.md, errors-api"
@@ -121,8 +121,7 @@ def _token(line: Line) -> Finding:
     try:
         status = line.request("GET", "/runs?limit=1", {}, b"").status
     except Complaint as exc:
-        said = str(exc).splitlines()[0]
-        return fault("token", said, "see docs/access.md")
+        return fault("token", exc.what, "see docs/access.md")
     mend = "set FALSEWORK_TOKEN to one that `falsework token create` printed; see docs/access.md"
     return judged("token", status == 200, "it is good", f"GET /runs answers {status}", mend)
 

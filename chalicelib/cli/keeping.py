@@ -8,6 +8,7 @@ has it made by a run (202) it is asked for again until it is there. It then lies
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from http import HTTPStatus
@@ -30,17 +31,27 @@ _USUAL_SECONDS: Final = 15.0
 def add_verbs(files: Any, archive: Any, delete: Any) -> None:
     """Add the flags of the three verbs."""
     for verb in (files, archive, delete):
-        verb.add_argument("run", metavar="RUN")
-    archive.add_argument("file", metavar="FILE", nargs="?", type=Path, help="run.RUN.tar.gz here")
+        verb.add_argument("run", metavar="RUN", help="its id, as `falsework list` shows it")
+    files.add_argument("--json", action="store_true", help="as the REST answer has it")
+    archive.add_argument(
+        "file",
+        metavar="FILE",
+        nargs="?",
+        type=Path,
+        help="where to; run.RUN.tar.gz here unless given",
+    )
     delete.add_argument("--files", action="store_true", help="its outputs go, too")
 
 
 def files(arguments: argparse.Namespace) -> Exit:
     """``files RUN``: a line for each file of a run that has succeeded."""
-    found = connect(settings_of(arguments)).get(run_path(arguments.run, "/files"))["files"]
+    answer = connect(settings_of(arguments)).get(run_path(arguments.run, "/files"))
+    if arguments.json:
+        print(json.dumps(answer, indent=2))
+        return Exit.SUCCESS
     rows = [
         [printable(each["key"]), str(each["size_bytes"]), each["mime_type"] or "-"]
-        for each in found
+        for each in answer["files"]
     ]
     print(columns([["KEY", "BYTES", "TYPE"], *rows]))
     return Exit.SUCCESS
@@ -53,8 +64,10 @@ def archive(arguments: argparse.Namespace) -> Exit:
     try:
         size = _write(path, answer)
     except (FalseworkError, OSError) as exc:
-        what = f"the archive could not be kept: {exc}"
-        raise Complaint(what, field="FILE", value=str(path), code=Exit.ERROR) from exc
+        told = exc.strerror if isinstance(exc, OSError) and exc.strerror else exc
+        raise Complaint(f"the archive could not be kept: {told}", field="FILE", value=str(path),
+                        mend="name a file in a folder that is there; or ask again",
+                        code=Exit.ERROR) from exc  # fmt: skip
     print(f"{size} bytes → {path}")
     return Exit.SUCCESS
 
@@ -62,6 +75,7 @@ def archive(arguments: argparse.Namespace) -> Exit:
 def delete(arguments: argparse.Namespace) -> Exit:
     """``delete RUN``: the run, and with ``--files`` its outputs; only one that has settled."""
     query = {"files": "true"} if arguments.files else {}
+    run_path(arguments.run)  # complains of no id
     connect(settings_of(arguments)).delete("/runs", arguments.run, **query)
     print(f"{arguments.run} deleted")
     return Exit.SUCCESS

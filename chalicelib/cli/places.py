@@ -18,7 +18,11 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     flags = {name: getattr(arguments, name, None) for name in ("root", "runner", "url")}
     if flags["root"] is not None:
         flags["url"] = ""
-    return _settings.load(flags=flags, site_file=getattr(arguments, "site", None))
+    site_file: Path | None = getattr(arguments, "site", None)
+    if site_file is not None and not site_file.exists():
+        raise Complaint("there is no such site file", field="--site", value=str(site_file),
+                        mend="give the site's facts, a JSON file")  # fmt: skip
+    return _settings.load(flags=flags, site_file=site_file)
 
 
 def embedded(arguments: argparse.Namespace, mend: str) -> Settings:

@@ -8,6 +8,7 @@ import json
 from chalicelib.cli.complaints import Exit
 from chalicelib.cli.connection import connect
 from chalicelib.cli.places import settings_of
+from chalicelib.cli.showing import printable
 
 
 def redrive(arguments: argparse.Namespace) -> Exit:
@@ -35,7 +36,8 @@ def _show(arguments: argparse.Namespace) -> Exit:
         print(json.dumps(told, indent=2))
         return Exit.SUCCESS
     for letter in told["dead_letters"]:
-        print(f"{letter['since']}  {letter['about']}  {letter['id']}  {letter['reason']}")
+        told = (letter["since"], letter["about"], letter["id"], letter["reason"])
+        print("  ".join(printable(str(each)) for each in told))
     if not told["dead_letters"]:
         print("there are no dead letters")
     return Exit.SUCCESS

@@ -6,6 +6,7 @@ every text is made ``printable`` first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -149,6 +150,11 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
         for row in rows
     )
     return "\n".join(lines)
+
+
+def second(moment: str) -> str:
+    """Return a time of an answer without the parts of its second: a row has 80 characters."""
+    return re.sub(r"\.\d+", "", moment)
 
 
 def duration(seconds: float) -> str:

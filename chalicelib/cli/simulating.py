@@ -11,6 +11,7 @@ from typing import Any
 
 from chalicelib.cli.complaints import Complaint, Exit
 from chalicelib.cli.places import settings_of
+from chalicelib.cli.request_kinds import DEMANDS, route_of
 from chalicelib.cli.showing import columns, duration
 from chalicelib.cli.submitting import content_of
 from chalicelib.core.json_text import read_object
@@ -35,8 +36,12 @@ def add_simulate(verb: argparse.ArgumentParser) -> None:
 def simulate(arguments: argparse.Namespace) -> Exit:
     """``simulate FILE``: tell what became of it, how often it was tried, how long it took."""
     settings = settings_of(arguments)
+    content = content_of(arguments.file)
+    if route_of(content) != DEMANDS:
+        raise Complaint("only demands can be simulated", field="FILE", value=arguments.file,
+                        mend="simulate the demands that it starts, one by one")  # fmt: skip
     trial = Trial(
-        document=read_object(content_of(arguments.file)),
+        document=read_object(content),
         site=settings.site,
         file_systems=settings.file_systems,
         usual_seconds=arguments.minutes * 60,

@@ -34,7 +34,8 @@ def run(arguments: argparse.Namespace) -> Exit:
     run_id = reply.document["id"]
     if "link" in reply.headers:
         hint = _hint(reply.document) + _where(settings)
-        _say(f"run {run_id} has ended before; it is not executed again. {hint}")
+        state = reply.document["state"]  # it may have begun only now, and ended at once
+        _say(f"run {run_id} has ended: {state}. It is not executed again. {hint}")
     code = see_through(connection, settings, run_id, arguments)
     if code is Exit.SUCCESS and arguments.wait and route != DEMANDS:
         output = connection.get(run_path(run_id, "/result"))["output"]
@@ -65,12 +66,17 @@ def validate(arguments: argparse.Namespace) -> Exit:
     content = content_of(arguments.file)
     route = route_of(content)
     if route == ROUTES[PIPELINE]:
-        print(plan_text(connection.post(f"{route}?dry_run=true", content).document))
+        plan = connection.post(f"{route}?dry_run=true", content).document
+        print(json.dumps(plan, indent=2) if arguments.json else plan_text(plan))
         return Exit.SUCCESS
     if route != DEMANDS:
+        kind = next(kind for kind, taken in ROUTES.items() if taken == route)
         raise Complaint("only demands and pipelines can be looked at beforehand", field="kind",
-                        value=arguments.file, mend="submit it: falsework run FILE")  # fmt: skip
+                        value=kind, mend="submit it: falsework run FILE")  # fmt: skip
     told = connection.post(f"{DEMANDS}?dry_run=true", content).document
+    if arguments.json:
+        print(json.dumps(told, indent=2))
+        return Exit.SUCCESS
     for sentence in told["findings"]:
         print(printable(sentence))
     if told["price"]["runs"]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from chalicelib.cli.complaints import Exit
 from chalicelib.cli.connection import Connection, connect
 from chalicelib.cli.places import settings_of
-from chalicelib.cli.showing import columns, printable
+from chalicelib.cli.showing import columns, printable, second
 from chalicelib.core.principals import Scope
 
 _USUAL_GROUP: Final = "default"
@@ -88,8 +88,8 @@ def _row(token: dict[str, Any]) -> list[str]:
         token["name"],
         ",".join(token["scopes"]),
         _groups(token),
-        token["expires_at"],
-        token["last_used_at"] or "never",
+        second(token["expires_at"]),
+        second(token["last_used_at"] or "never"),
         token["created_by"],
     ]
 

@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import AwareDatetime, Field
 
 from chalicelib.core.commands import StopReason
-from chalicelib.core.noun import Noun
+from chalicelib.core.noun import Noun, is_empty
 
 
 class JobStatus(StrEnum):
@@ -79,7 +79,7 @@ class JobState(Noun):
     """Looked for after its grace and not there: it never was accepted."""
     is_read: bool = False
     """A worker's job whose claim and result document have been read."""
-    child_times: ChildTimes | None = None
+    child_times: ChildTimes | None = Field(default=None, exclude_if=is_empty)
     """Of an array that has ended; None until somebody has looked."""
 
     @property

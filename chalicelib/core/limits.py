@@ -161,6 +161,10 @@ breaks."""
 SQS_HIDDEN_SECONDS: Final = 12 * 3600
 """Amazon SQS API reference, ChangeMessageVisibility: at most 12 hours."""
 
+VISIBILITY_FACTOR: Final = 6
+"""AWS Lambda developer guide, Creating and configuring an Amazon SQS event source mapping: a queue
+hides a message for at least six times the function's timeout."""
+
 EMF_VALUES: Final = 100
 """Amazon CloudWatch user guide, embedded metric format specification: values of one metric."""
 

@@ -15,7 +15,7 @@ from typing import Final
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from chalicelib.core.job_state import JobState
-from chalicelib.core.noun import Noun
+from chalicelib.core.noun import Noun, is_empty
 from chalicelib.core.plans.plan import Plan, StagePlan
 
 
@@ -99,11 +99,11 @@ class Stage(StageState):
     """How many of them are not done; 0: only the finish is."""
     children: Children | None = None
     """Whose runs may be under way; None once all have ended and settled, or none were started."""
-    former: Children | None = None
+    former: Children | None = Field(default=None, exclude_if=is_empty)
     """Whose runs ended last, if those that succeeded may stand for runs of the next attempt."""
-    faults: int = 0
+    faults: int = Field(default=0, exclude_if=is_empty)
     """How often in a row a step of it raised what nobody foresaw."""
-    faulted_at: AwareDatetime | None = None
+    faulted_at: AwareDatetime | None = Field(default=None, exclude_if=is_empty)
     """When it did so last."""
     attempts_before: int | None = None
     """How many of the attempts are of earlier generations; None: nobody wants to know."""
@@ -162,7 +162,7 @@ class RunRecord(Noun):
     created_at: AwareDatetime
     resumed_at: AwareDatetime | None = None
     """When the generation began, if it is not the first."""
-    begun_by: str | None = None
+    begun_by: str | None = Field(default=None, exclude_if=is_empty)
     """What was asked then, in words; None of runs that an earlier version let go on."""
     started_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None

@@ -125,7 +125,7 @@ class Account:
             self.get("sqs").create_queue(QueueName=f"{NAME}-{queue}")
         letters = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{NAME}-dead-letters"
         policy = json.dumps({"deadLetterTargetArn": letters, "maxReceiveCount": 5})
-        for queue, seconds in (("submissions", 360), ("wake", 90), ("notices", 180)):
+        for queue, seconds in (("submissions", 1800), ("wake", 360), ("notices", 720)):
             self.get("sqs").create_queue(
                 QueueName=f"{NAME}-{queue}",
                 Attributes={"VisibilityTimeout": str(seconds), "RedrivePolicy": policy},
@@ -226,7 +226,7 @@ def _stop_recovery(account: Account) -> None:
 
 
 def _hide_briefly(account: Account) -> None:
-    _set_queue(account, {"VisibilityTimeout": "30"})
+    _set_queue(account, {"VisibilityTimeout": "1799"})
 
 
 def _lose_letters(account: Account) -> None:
@@ -359,6 +359,15 @@ def test_what_is_broken_is_found_and_nothing_else(account, break_it, faults):
     break_it(account)
     assert account.faults() == faults
     assert all(each.mend for each in account.check().values() if each.about in faults)
+
+
+def test_the_table_that_the_functions_are_told_of_is_looked_at(account):
+    """After a restore it is another one than the deployment's own."""
+    told = {"Variables": {"FALSEWORK_TABLE": f"{NAME}-restored"}}
+    account.get("lambda").update_function_configuration(
+        FunctionName=f"{NAME}-on_sweep", Environment=told
+    )
+    assert f"there is no table {NAME}-restored" in account.check()["table"].says
 
 
 def test_an_alarm_that_rings_is_a_warning_and_names_its_page(account):

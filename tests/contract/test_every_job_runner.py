@@ -11,10 +11,9 @@ import pytest
 
 from chalicelib.core.errors import Refused
 from chalicelib.core.job_state import JobStatus
-from chalicelib.core.plans.plan import JobDefinition
-from chalicelib.job_ports import JobRequest
 from tests.contract import aws_places
 from tests.contract.openers import LocalOpener
+from tests.contract.sample_jobs import a_definition, a_job
 
 
 @pytest.fixture(params=["local", "aws"])
@@ -29,18 +28,6 @@ def jobs(request, tmp_path):
 @pytest.fixture
 def arn(jobs):
     return jobs.define(a_definition())
-
-
-def a_definition(**fields: object) -> JobDefinition:
-    return JobDefinition.model_validate(
-        {"name": "dev-x", "image": "ghcr.io/x", "command": ("true",), **fields}
-    )
-
-
-def a_job(arn: str, **fields: object) -> JobRequest:
-    return JobRequest.model_validate(
-        {"name": "falsework-job-1", "queue": "default", "definition_arn": arn, **fields}
-    )
 
 
 # --- definitions

@@ -1,4 +1,4 @@
-"""What every JobRunner does."""
+"""What the embedded home's JobRunner does besides: see ``test_every_job_runner``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 
 from chalicelib.core.errors import Refused
 from chalicelib.core.job_state import JobStatus
-from chalicelib.core.plans.plan import JobDefinition
-from chalicelib.job_ports import JobRequest
 from tests.contract.openers import nimble_threads
+from tests.contract.sample_jobs import a_definition, a_job
 
 ARN = "arn:aws:batch:us-east-1:000000000000:job-definition/"
 
@@ -27,18 +26,6 @@ def arn(jobs):
     return jobs.define(a_definition())
 
 
-def a_definition(**fields: object) -> JobDefinition:
-    return JobDefinition.model_validate(
-        {"name": "dev-x", "image": "ghcr.io/x", "command": ("true",), **fields}
-    )
-
-
-def a_job(arn: str, **fields: object) -> JobRequest:
-    return JobRequest.model_validate(
-        {"name": "falsework-job-1", "queue": "default", "definition_arn": arn, **fields}
-    )
-
-
 # --- definitions
 
 
@@ -47,21 +34,6 @@ def test_another_content_is_the_next_revision_and_the_old_one_stays(jobs):
     assert jobs.define(a_definition(command=("false",))) == f"{ARN}dev-x:2"
     assert jobs.define(a_definition(name="other")) == f"{ARN}other:1"
     assert jobs.define(a_definition()) == first
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        pytest.param({"name": "-x"}, "name", id="sign first"),
-        pytest.param({"name": "a.b"}, "name", id="dot"),
-        pytest.param({"name": "a" * 129}, "name", id="long name"),
-        pytest.param({"name": "a\n"}, "name", id="line break"),
-        pytest.param({"command": ("x" * 25_000,)}, "larger", id="size"),
-    ],
-)
-def test_a_definition_that_batch_would_not_take_is_refused(jobs, fields, words):
-    with pytest.raises(Refused, match=words):
-        jobs.define(a_definition(**fields))
 
 
 def test_several_that_define_at_once_get_a_revision_per_content(opener):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -14,7 +15,7 @@ class FakeCloudFormation:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.stack: dict[str, Any] | None = None
         self.outputs = {"EndpointURL": "https://api/"}
-        self.template: dict[str, Any] = {}
+        self.template: dict[str, Any] | str = {}
         self.error: str | None = None
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803  (boto3's)
@@ -79,3 +80,10 @@ class FakeS3:
 
     def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803
         self.objects[f"{Bucket}/{Key}"] = Body
+
+
+class FakeLogs:
+    """An account without log groups."""
+
+    def get_paginator(self, _: str) -> Any:
+        return SimpleNamespace(paginate=lambda **_: [{"logGroups": []}])

@@ -56,12 +56,12 @@ _ENDS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
         f"repository/{each}" for each in told.get("repositoryNames") or [told["repositoryName"]]
     ],
     "efs": lambda told: [f"file-system/{told.get('FileSystemId', '*')}"],
-    "secretsmanager": lambda told: [f"secret:{told['SecretId'].split(':secret:')[-1]}-AbCdEf"],
+    "secretsmanager": lambda told: [
+        f"secret:falsework/dev/{told['SecretId'].split(':secret:')[-1]}-AbCdEf"
+    ],
     "sesv2": lambda told: [f"identity/{told['FromEmailAddress']}"],
     "sns": lambda told: [f"{NAME}-{_last(told['TopicArn'], ':')}"],
-    "events": lambda told: sorted(
-        f"event-bus/{_last(each.get('EventBusName') or 'default')}" for each in told["Entries"]
-    ),
+    "events": lambda told: sorted({_bus(each) for each in told["Entries"]}),
     "lambda": lambda told: [f"function:{_last(told['FunctionName'], ':')}"],
     "logs": lambda told: [
         f"log-group:/falsework/dev/jobs:log-stream:{told['logStreamName']}",
@@ -135,7 +135,7 @@ def _of_batch(operation: str, params: Mapping[str, Any]) -> Iterator[Question]:
             container = params["containerProperties"]
             for kind in ("jobRoleArn", "executionRoleArn"):
                 if kind in container:
-                    yield _passing(kind, container[kind])
+                    yield _passing(container[kind])
         case "DeregisterJobDefinition":
             tags = params["tags"].items()
             context = tuple((f"aws:ResourceTag/{key}", value) for key, value in tags)
@@ -154,15 +154,16 @@ def _tagging(params: Mapping[str, Any], arn: str) -> Iterator[Question]:
         yield Question("batch:TagResource", arn)
 
 
-def _passing(kind: str, role: str) -> Question:
-    """Roles that tests name are users', or our own under the names of ``foundation.yaml``."""
-    end = _last(role)
-    if kind == "executionRoleArn":
-        end = "job-execution"
-    elif end != "job-worker":
-        end = f"user-{end}"
+def _passing(role: str) -> Question:
+    """Tests call roles as a deployment does whose prefix is ``falsework``."""
+    end = _last(role).removeprefix("falsework-")
     context = (("iam:PassedToService", "ecs-tasks.amazonaws.com"),)
     return Question("iam:PassRole", f"arn:aws:iam::111122223333:role/{NAME}-{end}", context)
+
+
+def _bus(entry: Mapping[str, Any]) -> str:
+    name = _last(entry.get("EventBusName") or "default")
+    return f"event-bus/{name if name == 'default' else f'{NAME}-{name}'}"
 
 
 def _last(text: str, mark: str = "/") -> str:

@@ -23,13 +23,16 @@ ALARMS = {
     for name, each in RESOURCES.items()
     if each["Type"] == "AWS::CloudWatch::Alarm"
 }
-TEXT = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+TEXT, USED = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
 WIDGETS = json.loads(TEXT.replace("${", "$("))["widgets"]
 INDEXES = [
     each["IndexName"] for each in RESOURCES["Table"]["Properties"]["GlobalSecondaryIndexes"]
 ]
+RESTORED = {
+    "TableInUse": {"Fn::If": ["WorksWithItsTable", {"Ref": "Table"}, {"Ref": "TableName"}]}
+}
 NAMES = {
-    "TableName": ("Table",),
+    "TableName": ("Table", *USED),
     "QueueName": tuple(n for n, each in RESOURCES.items() if each["Type"] == "AWS::SQS::Queue"),
 }
 MOST_METRICS = 10
@@ -56,6 +59,8 @@ def value_of(dimension: dict[str, Any]) -> str:
             return str(name)
         case {"Fn::Sub": text}:
             return str(text)
+        case {"Fn::If": ["WorksWithItsTable", own, {"Ref": "TableName"}]}:
+            return value_of({"Value": own})
         case text:
             return str(text)
 
@@ -105,6 +110,19 @@ def test_the_dashboard_shows_metrics_that_are_published_with_just_these_dimensio
     assert len(WIDGET_LOOKS) > len(ALARMS)
     for look in WIDGET_LOOKS:
         assert_published(look)
+
+
+def test_the_table_that_is_watched_is_the_one_that_is_worked_with():
+    assert USED == RESTORED
+    tables = [
+        dimension["Value"]
+        for alarm in ALARMS.values()
+        for each in alarm.get("Metrics", [])
+        for dimension in each.get("MetricStat", {}).get("Metric", {}).get("Dimensions", [])
+        if dimension["Name"] == "TableName"
+    ]
+    assert tables
+    assert all(each == RESTORED["TableInUse"] for each in tables)
 
 
 def test_requests_that_are_throttled_are_no_metric_of_the_table_alone():

@@ -24,7 +24,10 @@ OUTPUTS = {
     "FileSystem": "fs-0a1b",
     "FunctionAccessPointArn": f"arn:aws:elasticfilesystem:{HERE}:access-point/fsap-0a1b",
 }
-KEPT = ("Table", "ScratchBucket", "DataBucket", "JobLogs", "Key", "WorkerRole", "ExecutionRole")
+KEPT = (
+    *("Table", "ScratchBucket", "DataBucket", "JobLogs", "Key", "WorkerRole", "ExecutionRole"),
+    *("UsingKeys", "ReadingSecretsWithKeys"),
+)
 """The foundation's roles of jobs, and what they name."""
 MACHINES = "AmazonEC2ContainerServiceforEC2Role"
 
@@ -36,17 +39,21 @@ def boundary():
 
 def outside(boundary, statements):
     """Whatever the statements grant and the boundary does not."""
-    context = {
-        "iam:PassedToService": "ecs-tasks.amazonaws.com",
-        "kms:ViaService": f"sns.{REGION}.amazonaws.com",
-    }
+    context = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
     return [
         (action, arn)
         for each in statements
         for action in several(each["Action"])
         for arn in several(each["Resource"])
-        if not allows(boundary, action, arn, context)
+        for via in services(each)
+        if not allows(boundary, action, arn, {**context, **via})
     ]
+
+
+def services(statement):
+    """By way of which services the statement lets keys be used."""
+    told = statement.get("Condition", {}).get("StringLike", {}).get("kms:ViaService")
+    return [{"kms:ViaService": each.replace("*", REGION)} for each in several(told or "")]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -58,7 +65,9 @@ def test_a_functions_role_fits(boundary, function):
 def test_the_roles_of_jobs_fit(boundary):
     whole = templates.first()
     kept = {name: whole["Resources"][name] for name in KEPT}
-    roles = inline({**whole, "Resources": kept, "Outputs": {}}, EnvBase="dev")
+    keys = f"arn:aws:kms:{HERE}:key/0a1b"
+    roles = inline({**whole, "Resources": kept, "Outputs": {}}, EnvBase="dev", KmsKeyArns=keys)
+    assert "kms:Decrypt" in str(roles["falsework-dev-job-worker"])
     assert {*roles} == {"falsework-dev-job-worker", "falsework-dev-job-execution"}
     assert not [each for told in roles.values() for each in outside(boundary, told)]
 
@@ -109,13 +118,38 @@ def test_files_of_another_stage_are_out_of_reach_and_those_of_ones_own_file_syst
     assert not allows(boundary, mount, files, other)
 
 
+BESIDES = [
+    ("s3:GetObject", "arn:aws:s3:::lab/genome.fa"),
+    ("dynamodb:PutItem", f"arn:aws:dynamodb:{HERE}:table/restored"),
+    ("lambda:InvokeFunction", f"arn:aws:lambda:{HERE}:function:sum"),
+    ("batch:SubmitJob", f"arn:aws:batch:{HERE}:job-queue/theirs"),
+]
+
+
 def test_what_is_named_besides_is_reached_and_nothing_like_it(boundary):
-    assert allows(boundary, "s3:GetObject", "arn:aws:s3:::lab/genome.fa")
+    told = managed(POLICIES, **{**TOLD, "Besides": ",".join(arn for _, arn in BESIDES)})
+    wider = told["falsework-dev-boundary"]
+    assert all(allows(wider, *each) for each in BESIDES)
+    assert not any(allows(boundary, *each) for each in BESIDES[1:])
+    assert not any(allows(wider, action, f"{arn}2") for action, arn in BESIDES)
     assert not allows(boundary, "s3:DeleteBucket", "arn:aws:s3:::lab")
-    assert not allows(boundary, "s3:GetObject", "arn:aws:s3:::lab2/genome.fa")
 
 
 RIGHTS = ("CreateRole", "PutRolePolicy", "AttachRolePolicy", "PutRolePermissionsBoundary")
+
+
+def boundaries(path):
+    resources = templates.read(path)["Resources"].values()
+    roles = [each["Properties"] for each in resources if each["Type"] == "AWS::IAM::Role"]
+    return [role.get("PermissionsBoundary") for role in roles]
+
+
+BOUND = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
+
+
+def test_every_role_of_both_stacks_has_the_boundary_that_is_told(packaged):
+    assert boundaries(templates.FOUNDATION) == [BOUND] * 3
+    assert boundaries(packaged / "sam.yaml") == [BOUND] * len(FUNCTIONS)
 
 
 @pytest.mark.parametrize("action", RIGHTS)

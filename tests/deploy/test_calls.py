@@ -16,22 +16,23 @@ from collections import defaultdict
 import pytest
 
 from infra import policies, templates
-from infra.grants import ENGINE, FUNCTIONS, Grant
+from infra.granting import Grant
+from infra.grants import ENGINE, FUNCTIONS
 from infra.lambda_python import CHECKOUT
 from tests.deploy.calls_recorder import WORKER
-from tests.deploy.questions import HERE, NAME, Question
-from tests.deploy.rights import inline
+from tests.deploy.questions import BUCKETS, DATA, HERE, NAME, Question
 from tests.deploy.running import once
-from tests.deploy.weighing import allows
+from tests.deploy.weighing import allows, several
 
 pytestmark = pytest.mark.slow
 FLOWS = (
     "aws_cleanups", "aws_configs", "aws_data_sync", "aws_events", "aws_functions", "aws_notices",
     "aws_pushed_works", "aws_redrive", "aws_request_files", "aws_run_management", "aws_runs",
-    "aws_submissions", "aws_sweeps", "aws_workers", "aws_works", "batch_job_runs", "groups",
-    "pipeline_crashes", "token_routes", "ways_in",
+    "aws_seldom", "aws_submissions", "aws_sweeps", "aws_workers", "aws_works", "batch_job_runs",
+    "groups", "pipeline_crashes", "token_routes", "ways_in",
 )  # fmt: skip
 OF_THE_WORKER = {
+    "dynamodb:GetItem": "works of a site that is given this role look whether they were claimed",
     "s3:AbortMultipartUpload": "an upload that fails half way is taken back",
     "batch:DescribeJobs": "handlers ask which volumes their own job has; tests/contract does",
     "elasticfilesystem:DescribeAccessPoints": "and what the roots of these are",
@@ -81,8 +82,8 @@ def statement_of(function: str, grant: Grant):
     return found
 
 
-def is_answered(statement_or_more, question: Question) -> bool:
-    return allows(statement_or_more, question.action, question.arn, dict(question.context))
+def is_answered(given, question: Question) -> bool:
+    return allows(given, question.action, question.arn, dict(question.context))
 
 
 def denied(questions, given):
@@ -93,6 +94,27 @@ def denied(questions, given):
 def test_every_call_of_a_function_is_allowed(asked, function):
     assert asked[function]
     assert not denied(asked[function], statements(function))
+
+
+SERVICES = {
+    "batch", "dynamodb", "ecr", "elasticfilesystem", "events", "iam", "s3", "secretsmanager",
+    "ses", "sns", "sqs",
+}  # fmt: skip
+"""Whose calls the flows make; tests/contract and the tests of policies have the others."""
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_a_policy_of_other_resources_would_be_seen(asked, service):
+    """That the questions have the resources of this service in them at all."""
+    for function in FUNCTIONS:
+        questions = {each for each in asked[function] if each.action.startswith(f"{service}:")}
+        told = statements(function)
+        for each in told:
+            if "*" not in each["Resource"]:
+                each["Resource"] = [arn.replace(":", ":x", 5) for arn in each["Resource"]]
+        if denied(questions, told):
+            return
+    pytest.fail(f"no function calls {service}, or nobody looks at what")
 
 
 @pytest.mark.parametrize("function", sorted(FUNCTIONS))
@@ -107,30 +129,64 @@ def test_what_all_functions_share_one_of_them_calls_or_says_why(asked):
 
 
 def unused(function: str, grants, questions) -> set[tuple[str, str]]:
-    """Return the actions and the resources that nothing asks for through their own statement."""
+    """Return the actions, and the resources, that nothing asks for through their own statement."""
     found = set()
     for grant in grants:
         statement = statement_of(function, grant)
-        for action in statement["Action"]:
-            for resource in statement["Resource"]:
-                narrow = {**statement, "Action": [action], "Resource": [resource]}
-                if not grant.why and not any(is_answered([narrow], each) for each in questions):
-                    found.add((grant.sid, action, resource))
-    every_action = {(sid, action) for sid, action, _ in found}
-    return {
-        (sid, action, resource)
-        for sid, action, resource in found
-        if (sid, action) in every_action
-    }
+        for part in ("Action", "Resource"):
+            for one in () if grant.why else statement[part]:
+                if not any(is_answered([{**statement, part: [one]}], each) for each in questions):
+                    found.add((grant.sid, one))
+    return found
+
+
+REFERENCES = {
+    "AWS::Partition": "aws",
+    "DataBucket": DATA,
+    "ScratchBucket.Arn": f"arn:aws:s3:::{BUCKETS['falsework']}",
+    "Table.Arn": f"arn:aws:dynamodb:{HERE}:table/{NAME}",
+}
+
+
+def resolved(told, more=()):
+    """Return what a part of the foundation's template becomes, of a stage that made it all."""
+    known = {**REFERENCES, **dict(more)}
+    found = told
+    match told:
+        case {"Ref": name}:
+            found = known[name]
+        case {"Fn::GetAtt": parts}:
+            found = known[".".join(parts)]
+        case {"Fn::If": [_, there, _]}:
+            found = resolved(there)
+        case {"Fn::Sub": [text, variables]}:
+            found = resolved({"Fn::Sub": text}, resolved(variables).items())
+        case {"Fn::Sub": text}:
+            found = re.sub(r"\$\{([^}]+)\}", lambda match: known[match[1]], text)
+        case dict():
+            found = {key: resolved(each) for key, each in told.items()}
+        case list():
+            found = [resolved(each) for each in told]
+    return found
 
 
 @pytest.fixture(scope="module")
 def worker():
-    """What the foundation gives to our worker's jobs."""
-    template = templates.read()
-    role = template["Resources"]["WorkerRole"]
-    told = {"Outputs": {}, "Resources": {"WorkerRole": role}}
-    return inline({**template, **told})
+    """The statements of our worker's role."""
+    (policy,) = templates.read()["Resources"]["WorkerRole"]["Properties"]["Policies"]
+    return resolved(policy["PolicyDocument"]["Statement"])
+
+
+def test_what_a_worker_may_it_does_or_there_is_a_reason(asked, worker):
+    idle = {
+        action
+        for statement in worker
+        for action in several(statement["Action"])
+        if not any(
+            is_answered([{**statement, "Action": [action]}], each) for each in asked[WORKER]
+        )
+    }
+    assert idle == set(OF_THE_WORKER)
 
 
 def test_every_call_of_a_worker_is_allowed(asked, worker):

@@ -114,6 +114,15 @@ def test_the_queues_have_their_functions(found):
     }
 
 
+def test_a_flood_in_a_queue_starts_no_more_functions_than_are_of_use(account):
+    told = account.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    assert {each["FunctionArn"].rpartition("-")[2]: each["ScalingConfig"] for each in told} == {
+        "on_submission": {"MaximumConcurrency": 10},
+        "on_wake": {"MaximumConcurrency": 10},
+        "on_notice": {"MaximumConcurrency": 5},
+    }
+
+
 def test_the_bus_and_the_clock_have_their_functions(found):
     told = {
         targets[0].rpartition("-")[2]: (

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from chalicelib.core.flowserv.archive import ARCHIVE_DAYS
+from chalicelib.core.limits import SQS_HIDDEN_SECONDS, VISIBILITY_FACTOR
 from infra.lambda_python import CHECKOUT
 from infra.outputs import VARIABLES
 from infra.templates import FOUNDATION, TEMPLATE_BYTES, body, first, read
@@ -104,8 +106,12 @@ def test_what_a_dead_letter_points_to_is_there_as_long_as_the_letter():
 
 
 def test_archives_are_kept_as_long_as_the_code_says():
-    archive = pytest.importorskip("chalicelib.core.flowserv.archive")
-    assert expiry("ScratchBucket", "archives/") == getattr(archive, "ARCHIVE_DAYS", 7)
+    assert expiry("ScratchBucket", "archives/") == ARCHIVE_DAYS
+
+
+def test_no_package_expires_that_an_update_may_have_to_go_back_to():
+    for rule in rules("ArtifactBucket"):
+        assert "ExpirationInDays" not in rule
 
 
 @pytest.mark.parametrize(
@@ -116,11 +122,21 @@ def test_archives_are_kept_as_long_as_the_code_says():
         ("NoticesQueue", "on_notice", "NoticeDeadLetterQueue"),
     ],
 )
-def test_a_message_stays_hidden_for_as_long_as_its_function_may_work(queue, handler, dead):
+def test_a_message_stays_hidden_for_six_times_as_long_as_its_function_may_work(
+    queue, handler, dead
+):
     told = of_kind("AWS::SQS::Queue")[queue]
-    assert told["VisibilityTimeout"] >= HANDLERS[f"app.{handler}"]
+    assert told["VisibilityTimeout"] == VISIBILITY_FACTOR * HANDLERS[f"app.{handler}"]
+    assert told["VisibilityTimeout"] <= SQS_HIDDEN_SECONDS
     assert told["SqsManagedSseEnabled"]
     assert told["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": [dead, "Arn"]}
+
+
+def test_a_submission_that_failed_once_wakes_nobody():
+    """It comes again when it is no longer hidden."""
+    hidden = of_kind("AWS::SQS::Queue")["SubmissionsQueue"]["VisibilityTimeout"]
+    alarm = of_kind("AWS::CloudWatch::Alarm")["SubmissionsAgeAlarm"]
+    assert alarm["Threshold"] == hidden + 900
 
 
 def test_every_queue_of_jobs_lets_go_of_what_can_never_start():

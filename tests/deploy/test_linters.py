@@ -22,9 +22,6 @@ EXPLAINED = {
     " that, and every change through the API stands in the audit",
     "CKV_AWS_27": "queues are encrypted by SQS (SqsManagedSseEnabled), which the rule overlooks",
     "CKV_AWS_51": "versions are immutable; only `latest` moves, which the rule cannot read",
-    "CKV_AWS_109": "who deploys makes roles: those whose names begin with the stage's, no others",
-    "CKV_AWS_111": "who deploys makes networks, keys and file systems, whose ARNs end in ids that"
-    " nobody knows before; everything that has a name is named",
     "CKV_AWS_115": "reserved concurrency would be taken from an account that may have ten; SQS"
     " mappings have a maximum, and Batch paces the rest",
     "CKV_AWS_116": "the event functions have destinations, SQS brings its own dead letters, and"
@@ -90,3 +87,17 @@ def test_checkov_finds_a_bucket_that_is_open(checks, tmp_path):
     wrong = tmp_path / "foundation.yaml"
     wrong.write_text(template.replace("BlockPublicAcls: true", "BlockPublicAcls: false"))
     assert "CKV_AWS_53" in {each[0] for each in findings(checks, wrong)}
+
+
+def test_checkov_finds_a_right_over_every_role_and_key(checks, tmp_path):
+    """It passes over a policy that has a form it cannot read, and says nothing."""
+    template = (CHECKOUT / "infra" / "deployer.yaml").read_text()
+    wrong = tmp_path / "deployer.yaml"
+    sid = "          - Sid: {}\n"
+    for each in ("MakeAnApi", "ServicesMakeTheirOwnRoles"):
+        right = "            Effect: Allow\n            Action: iam:PutRolePolicy\n"
+        everywhere = sid.format("Bad") + right + '            Resource: "*"\n'
+        template = template.replace(sid.format(each), everywhere + sid.format(each))
+    wrong.write_text(template)
+    found = {each[2] for each in findings(checks, wrong) if each[0] == "CKV_AWS_109"}
+    assert {each.rpartition(".")[2] for each in found} == {"DeployPolicy", "UnnamedPolicy"}

@@ -44,7 +44,7 @@ def values(told: dict[str, str]) -> dict[str, bool]:
 
     def holds(condition: Any) -> bool:
         match condition:
-            case {"Fn::Equals": [{"Ref": name}, wanted]}:
+            case {"Fn::Equals": [{"Ref": name} | {"Fn::Join": ["", {"Ref": name}]}, wanted]}:
                 return bool(known[name] == wanted)
             case {"Fn::Not": [each]}:
                 return not holds(each)

@@ -68,7 +68,7 @@ def test_a_queue_is_told_which_messages_failed_and_the_function_knows(functions,
     kind, about = source(function)
     assert (kind, about["BatchSize"]) == ("SQS", 10)
     assert about["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert about["ScalingConfig"]["MaximumConcurrency"] >= 2
+    assert about["ScalingConfig"] == {"MaximumConcurrency": 5 if name == "notice" else 10}
     told = function["Environment"]["Variables"]["FALSEWORK_REPORTS_BATCH_ITEM_FAILURES"]
     assert told == "true"
     queue = {"submission": "submissions", "notice": "notices"}.get(name, name)
@@ -114,6 +114,21 @@ def test_a_function_comes_after_its_log_group_and_so_never_makes_it(resources):
         if resource["Type"] == "AWS::Serverless::Function":
             assert resource["DependsOn"] == f"{name}LogGroup"
             assert resources[resource["DependsOn"]]["Type"] == "AWS::Logs::LogGroup"
+
+
+def test_every_role_has_the_boundary_that_the_stack_is_told(resources):
+    roles = properties(resources, "AWS::IAM::Role")
+    assert len(roles) == len(HANDLERS)
+    for role in roles:
+        condition, there, _ = role["PermissionsBoundary"]["Fn::If"]
+        assert (condition, there) == ("HasBoundary", {"Ref": "PermissionsBoundary"})
+
+
+def test_the_api_has_one_stage(resources):
+    """SAM makes a second one, "Stage", for an API that does not say its OpenApiVersion."""
+    (api,) = properties(resources, "AWS::Serverless::Api")
+    assert (api["StageName"], api["OpenApiVersion"]) == ("api", "2.0")
+    assert api["DefinitionBody"]["swagger"] == "2.0"
 
 
 def test_the_merge_template_names_nothing_that_chalice_does_not_make(resources):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 import yaml
@@ -80,8 +81,30 @@ def test_the_image_is_there_before_the_functions_that_submit_jobs_with_it():
     resources = read(CHECKOUT / "infra" / "pipeline.yaml")["Resources"]
     for stage in ("dev", "prod"):
         source = resources[f"Deploy{stage.capitalize()}"]["Properties"]["Source"]
-        told = yaml.safe_load(source["BuildSpec"])["phases"]["build"]["commands"]
-        assert told == [f"make {each} STAGE={stage}" for each in ("stage", "image", "deploy")]
+        told = yaml.safe_load(source["BuildSpec"]["Fn::Sub"])["phases"]["build"]["commands"]
+        assert [each.split()[:3] for each in told] == [
+            ["make", each, f"STAGE={stage}"] for each in ("stage", "image", "deploy")
+        ]
+
+
+def test_both_pipelines_tell_the_foundation_of_the_boundary():
+    """It is told before anything is made, and kept."""
+    bound = "arn:{}:policy/falsework-{}-boundary"
+    resources = read(CHECKOUT / "infra" / "pipeline.yaml")["Resources"]
+    for stage in ("dev", "prod"):
+        source = resources[f"Deploy{stage.capitalize()}"]["Properties"]["Source"]
+        arn = bound.format("${AWS::Partition}:iam::${AWS::AccountId}", stage)
+        told = f'make stage STAGE={stage} PARAMETERS="PermissionsBoundary={arn}"'
+        assert told in source["BuildSpec"]["Fn::Sub"]
+    steps = workflow("deploy-stage")["jobs"]["deploy"]["steps"]
+    (making,) = [step["run"] for step in steps if step.get("run", "").startswith("make stage")]
+    done = subprocess.run(
+        ["sh", "-c", making.replace("make", "printf '%s\\n'", 1)],
+        env={"STAGE": "dev", "ROLE": "arn:aws:iam::111122223333:role/falsework-github-dev"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    arn = bound.format("aws:iam::111122223333", "dev")
+    assert done.stdout.split() == ["stage", "STAGE=dev", f"PARAMETERS=PermissionsBoundary={arn}"]
 
 
 def test_a_runner_of_github_lets_bwrap_make_its_namespaces_before_it_is_used():

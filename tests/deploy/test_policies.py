@@ -14,7 +14,8 @@ from chalicelib.core.job_roles import is_own_role, is_users_role
 from chalicelib.core.site import Site
 from chalicelib.core.states.objects import definition_name
 from infra import policies
-from infra.grants import FUNCTIONS, NO_RESOURCE, Grant
+from infra.granting import NO_RESOURCE, Grant
+from infra.grants import FUNCTIONS
 from infra.lambda_python import CHECKOUT
 from infra.outputs import Place
 from infra.policies import STAGES

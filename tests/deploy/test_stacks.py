@@ -7,18 +7,19 @@ system that are there, Chalice deploys the application, and the other way has a 
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
 
-from infra import stacks
+from infra import function_logs, stacks
 from infra.account import Aws
 from infra.deploy import deploy_app
 from infra.grants import FUNCTIONS
 from infra.outputs import VARIABLES, Place
 from infra.templates import read
 from tests.clouds.clients import client, closing_clients
-from tests.deploy.fake_aws import FakeCloudFormation, FakeS3
+from tests.deploy.fake_aws import FakeCloudFormation, FakeLogs, FakeS3
 from tests.deploy.moto_for_chalice import serving
 from tests.deploy.running import of_lambda
 
@@ -90,6 +91,17 @@ def test_the_functions_are_told_of_the_foundation(account):
     assert told["FALSEWORK_TABLE"] == "falsework-dev"
     assert told["FALSEWORK_SCRATCH_BUCKET"] == "falsework-dev-scratch-123456789012-us-east-1"
     assert told["FALSEWORK_DEFAULT_JOB_QUEUE"].endswith("job-queue/mine")
+    who = account.client("sts").get_caller_identity()["Arn"]
+    assert json.loads(told["FALSEWORK_IDENTITIES"]) == {who: {"scopes": ["admin"], "groups": None}}
+
+
+@on_moto
+@pytest.mark.usefixtures("first")
+def test_the_functions_logs_are_there_before_them_and_expire(account):
+    told = account.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/")
+    assert {each["logGroupName"]: each["retentionInDays"] for each in told["logGroups"]} == (
+        dict.fromkeys(function_logs.names("falsework-dev"), 90)
+    )
 
 
 @on_moto
@@ -138,6 +150,7 @@ def test_a_stage_is_destroyed_in_two_steps_and_its_data_only_by_name(account):
     assert (wrong.returncode, len(account.functions())) == (2, len(FUNCTIONS))
     assert account.run("destroy", "dev").returncode == 0
     assert not account.functions()
+    assert not account.client("logs").describe_log_groups(logGroupNamePrefix="/aws/")["logGroups"]
     account.deploy()
     assert len(account.functions()) == len(FUNCTIONS)
     assert account.run("destroy", "dev").returncode == 0
@@ -163,10 +176,10 @@ def test_cloudformation_is_given_the_package_and_the_template_by_their_digests(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     project = tmp_path / "dev"
     shutil.copytree(built, project, ignore=shutil.ignore_patterns("deployments"))
-    aws = Aws(FakeCloudFormation(), FakeS3(), None, None, lambda _: None)
+    aws = Aws(FakeCloudFormation(), FakeS3(), None, None, lambda _: FakeLogs())
     arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/falsework-dev"
-    place = Place("dev", {"ArtifactBucket": "artifacts", "TableArn": arn})
-    assert deploy_app(aws, place, project) == "https://api/"
+    told = {"ArtifactBucket": "artifacts", "TableArn": arn, "PermissionsBoundary": "arn:b"}
+    assert deploy_app(aws, Place("dev", told), project) == "https://api/"
     package, template = aws.s3.objects
     told = read(project / "out" / "sam.yaml")["Resources"]["OnSweep"]["Properties"]
     assert told["CodeUri"] == f"s3://{package}"
@@ -179,6 +192,7 @@ def test_cloudformation_is_given_the_package_and_the_template_by_their_digests(
         [
             {"ParameterKey": "Name", "ParameterValue": "falsework-dev"},
             {"ParameterKey": "AccessPointArn", "ParameterValue": ""},
+            {"ParameterKey": "PermissionsBoundary", "ParameterValue": "arn:b"},
         ],
     )
 
@@ -221,6 +235,31 @@ def test_an_update_that_cloudformation_refuses_says_so():
     fake.error = "Stack is in UPDATE_ROLLBACK_FAILED state and can not be updated."
     with pytest.raises(stacks.StackFailed, match=r"'s' is not changed: .*ROLLBACK_FAILED"):
         stacks.apply(fake, "s", {"TemplateURL": "u"}, {"Name": "n"})
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        ("UPDATE_IN_PROGRESS", "is being changed by somebody: wait"),
+        ("DELETE_IN_PROGRESS", "describe-stack-events --stack-name s"),
+        ("DELETE_FAILED", "`make destroy` ends that"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name s"),
+    ],
+)
+def test_a_stack_that_takes_no_change_is_left_alone_and_the_mend_is_named(status, says):
+    fake = FakeCloudFormation()
+    fake.stack = {"StackName": "s", "StackStatus": status, "Parameters": []}
+    with pytest.raises(stacks.StackFailed, match=f"'s' is {status}, it .*{says}"):
+        stacks.apply(fake, "s", {"TemplateURL": "u"}, {})
+    assert fake.asked == []
+
+
+def test_a_stack_that_somebody_made_of_yaml_is_changed_and_not_taken_for_the_same():
+    fake = FakeCloudFormation()
+    stacks.apply(fake, "s", {"TemplateBody": "{}"}, {"Name": "n"})
+    fake.template = "Resources:\n  Topic: {Type: AWS::SNS::Topic}\n"
+    stacks.apply(fake, "s", {"TemplateURL": "u"}, {"Name": "n"}, says={})
+    assert fake.asked[-1][0] == "update"
 
 
 def test_a_stack_that_is_not_there_says_who_makes_it():

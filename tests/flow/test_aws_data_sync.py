@@ -62,19 +62,7 @@ class Syncing(Account):
             assert self.work(**told) == 0
 
     def ended(self, status=JobStatus.SUCCEEDED):
-        job = self.load().job("sync")
-        assert job is not None
-        seen = JobSeen(
-            job_id=str(job.job_id),
-            name=job.name,
-            queue=job.queue,
-            status=status,
-            ended_attempts=1,
-            exit_code=0 if status is JobStatus.SUCCEEDED else 1,
-        )
-        event = calls.job_changed(seen, "e1", self.ports.clock())
-        assert event is not None
-        return engine.handle(event, self.ports)
+        return self.tell("sync", status, int(status is not JobStatus.SUCCEEDED))
 
 
 @pytest.fixture

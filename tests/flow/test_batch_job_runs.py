@@ -136,9 +136,10 @@ class TestOnAws:
         [
             ({"jobRoleArn": "arn:aws:iam::123456789012:role/admin"}, Forbidden),
             ({"privileged": True}, Forbidden),
+            ({"linuxParameters": {"devices": [{"hostPath": "/dev/mem"}]}}, Forbidden),
             ({"secrets": [{"name": "S", "valueFrom": "arn:s"}]}, Forbidden),
         ],
-        ids=["role", "privileged", "secret"],
+        ids=["role", "privileged", "device", "secret"],
     )
     def test_what_a_definition_allows_counts_as_the_requests_own(self, container, error):
         with aws_account() as world:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 
 import pytest
 
-from chalicelib import child_runs, engine, perform
+from chalicelib import child_runs, children, engine, perform
 from chalicelib.core.commands import TendRuns
-from chalicelib.core.errors import Conflict
+from chalicelib.core.errors import Conflict, Refused, StaleRun
 from chalicelib.core.events import CancelRequested
 from chalicelib.core.plans.plan import NoAction, StagePlan
 from chalicelib.core.plans.run_actions import Case, Choose, Chosen, MakeValue
 from chalicelib.core.run import RunState, StageStatus
 from tests.flow.families import Family, each
+from tests.flow.test_engine import Altered
 from tests.flow.worlds import Killed
 
 
@@ -77,6 +79,43 @@ def test_a_hook_may_fail(family):
 def test_what_cannot_be_started_fails_the_stage(family):
     family.begin(each(request={"is_bad": True}), given=[1])
     assert "item 0: the run could not be started: nobody wants it" in family.look().error.message
+
+
+@pytest.mark.parametrize(
+    "error", [StaleRun("others were faster"), Refused("no")], ids=["saved by others", "refused"]
+)
+def test_one_that_met_trouble_after_it_was_saved_is_waited_for(family, error):
+    start = family.start
+
+    def troubled(kind, document, ports):
+        start(kind, document, ports)
+        raise error
+
+    family.world.ports = family.world.ports._replace(start=troubled)
+    with suppress(StaleRun):
+        family.begin(each(request={"is_slow": True}), given=[1, 2])
+    for _ in range(3):
+        run = family.look()
+    assert (run.state, run.settled_at) == (RunState.RUNNING, None)
+    assert len(children.waited_for(run, family.world.ports)["each"]) == 2
+
+
+def test_who_cancels_waits_the_grace_before_he_looks_and_not_meanwhile(family):
+    """He sleeps while he looks: what was not there then may have been started since."""
+    family.begin(each(for_each=None, request={"is_never": True}))
+    family.world.pass_time(955)
+    load, world = family.world.ports.runs.load, family.world
+
+    def slow_load(run_id):
+        if run_id != "p":
+            world.pass_time(10)
+        return load(run_id)
+
+    ports = family.world.ports
+    family.world.ports = ports._replace(runs=Altered(ports.runs, load=slow_load))
+    cancel = CancelRequested(run_id="p", at=family.world.now)
+    assert engine.handle(cancel, family.world.ports).settled_at is None
+    assert family.look().settled_at is not None
 
 
 def test_a_cancel_reaches_the_runs_and_the_parent_settles_after_them(family):

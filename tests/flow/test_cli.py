@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from chalicelib.cli import main
+from chalicelib.cli import command_line, main
 from chalicelib.version import VERSION
 from tests.flow.doors import (
     command,
@@ -126,7 +126,7 @@ def test_a_run_that_is_canceled_meanwhile_exits_3(here, waiting):
     assert process.returncode == 3, out
     again = falsework("run", "-", "--wait", stdin=shell_demand("e1", "sleep 300"), cwd=here)
     assert again.returncode == 3
-    assert "has ended before" in again.stderr
+    assert "has ended: CANCELED. It is not executed again" in again.stderr
     assert falsework("cancel", "e1", cwd=here).returncode == 2
 
 
@@ -294,6 +294,12 @@ def test_a_bad_request_exits_2_with_one_clear_block(inside, verb, bad):
         (["show", "e1", "--root", "r", "--url", "http://127.0.0.1:1"], "not allowed"),
         ([], "VERB"),
         (["dance"], "dance"),
+        (["show", ""], "id is empty"),
+        (["delete", ""], "id is empty"),
+        (["paths", "remove", "s3://bucket/x"], "objects are not removed"),
+        (["list", "--site", "gone.json"], "no such site file"),
+        (["list", "--limit", "x"], "'x' is no number from 1 to 1000000"),
+        (["show", "läuft"], '"läuft"'),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -302,6 +308,69 @@ def test_a_users_mistake_exits_2_without_a_traceback(tmp_path, inside, words, sa
     code, _, errors = inside(*words)
     assert code == 2
     assert said in errors
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show", "nope"],
+        ["get", "s3://bucket/nope", "x"],
+        ["put", "missing", "s3://bucket/x"],
+        ["show", ""],
+        ["run", "missing.json"],
+        ["put", ".", "s3://"],
+        ["list", "--site", "missing.json"],
+        ["paths", "remove", "s3://bucket/x"],
+        ["export", "--asl", "pipeline.json", "--output", "missing/x"],
+        ["simulate", "pipeline.json"],
+    ],
+    ids=" ".join,
+)
+def test_a_complaint_names_the_field_the_value_and_the_mend(tmp_path, inside, words):
+    value = {"name": "v", "kind": "value", "value": 1}
+    (tmp_path / "pipeline.json").write_text(json.dumps({"stages": [value]}))
+    _, _, errors = inside(*words)
+    assert [line.split(":")[0].strip() for line in errors.splitlines()] == [
+        "falsework", "what", "field", "value", "mend"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("variable", "field"),
+    [("FALSEWORK_RUNNER", "runner"), ("FALSEWORK_BATCH_BYTES", "batch_bytes")],
+    ids=["a setting", "a fact of the site"],
+)
+def test_a_wrong_setting_is_told_without_words_for_programmers(
+    inside, monkeypatch, variable, field
+):
+    monkeypatch.setenv(variable, "many")
+    code, _, errors = inside("list")
+    assert code == 2
+    assert f'field: {field}\n  value: "many"\n  mend:' in errors
+    assert variable in errors
+    assert "pydantic" not in errors
+
+
+def test_a_dry_run_and_the_list_of_files_are_there_as_json(inside):
+    document = json.dumps(shell_demand("e1", "true")).encode()
+    told = json.loads(inside("validate", "-", "--json", stdin=document)[1])
+    assert {"stages", "findings", "price"} <= told.keys()
+    assert "RUN" in inside("files", "nope", "--json")[2]
+
+
+def test_ctrl_c_before_the_verb_begins_shows_no_traceback(inside, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line, "parser", interrupted)
+    assert inside("list") == (130, "", "")
+
+
+def test_help_fits_a_terminal(inside, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = inside("--help")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_runs_are_shown_and_listed(here):

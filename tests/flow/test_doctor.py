@@ -189,6 +189,7 @@ def test_an_api_that_is_not_there_is_a_fault(capsys):
         pass
     code, found = look(capsys, "--url", url)
     assert (code, found["API"]["verdict"]) == (1, "fault")
+    assert "does not answer" in found["API"]["says"]
 
 
 def test_a_host_that_shows_no_certificate_is_no_fault():

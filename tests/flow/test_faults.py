@@ -8,9 +8,9 @@ from contextlib import suppress
 import pytest
 
 from chalicelib import engine
-from chalicelib.accepting import accept
+from chalicelib.accepting import accept, begin_again
 from chalicelib.core.errors import Misconfigured, NotFound, StaleRun, Unavailable
-from chalicelib.core.events import CancelRequested, RunRequested
+from chalicelib.core.events import CancelRequested, ResumeRequested, RunRequested, TimerFired
 from chalicelib.core.lifecycle.faults import MOST_FAULTS
 from chalicelib.core.measures import Metric
 from chalicelib.core.plans.plan import Plan, PutDocuments, StagePlan
@@ -22,6 +22,7 @@ from tests.flow.worlds import World, a_demand
 from tests.unit.runs import UID
 
 MINUTE = 60
+MOST_CALLS = 500
 SECRET = "hunter2"
 BROKEN = StagePlan(name="a", action=PutDocuments(documents={"s3://data/x": "x"}))
 FINE = StagePlan(name="b", action=MakeValue(value=1))
@@ -34,6 +35,7 @@ class Raising:
         self._port = port
         self._method = method
         self.error = error
+        self.calls = 0
 
     def __getattr__(self, name):
         if name == self._method and self.error is not None:
@@ -41,6 +43,9 @@ class Raising:
         return getattr(self._port, name)
 
     def _raise(self, *_, **__):
+        self.calls += 1
+        if self.calls == MOST_CALLS:
+            pytest.fail("it is tried without a pause")  # no Exception, which would be borne too
         raise self.error
 
 
@@ -85,6 +90,15 @@ class TestACall:
         assert run.settled_at is not None
         assert world.runs.due(world.now) == ()
 
+    def test_an_event_that_comes_again_at_once_has_it_tried_once(self, world):
+        broken = break_objects(world, RuntimeError("x"))
+        begin(world, BROKEN)
+        for again in range(2, 5):
+            with pytest.raises(Unavailable):
+                engine.handle(TimerFired(run_id="r", at=world.now), world.ports)
+            assert broken.calls == again
+        assert world.runs.load("r").stage("a").faults == 1
+
     def test_each_of_these_looks_is_a_trouble_of_the_sweep(self, world):
         told = []
         world.ports = world.ports._replace(measure=told.extend)
@@ -99,10 +113,11 @@ class TestACall:
         [Unavailable("x"), StaleRun("x"), Misconfigured("x"), OSError("no space"), MemoryError()],
         ids=lambda error: type(error).__name__,
     )
-    def test_what_may_pass_by_itself_is_not_counted(self, world, error):
+    def test_what_may_pass_by_itself_is_not_counted_and_stops_no_other(self, world, error):
         broken = break_objects(world, error)
         with suppress(StaleRun, Misconfigured):
             begin(world, BROKEN, FINE)
+        assert world.runs.load("r").stage("b").status is StageStatus.COMPLETE
         sweep(world, MOST_FAULTS + 3)
         assert world.runs.load("r").stage("a").status is StageStatus.RUNNING
         broken.error = None
@@ -204,6 +219,41 @@ class TestTheRunsOfAStage:
         self.sweep(family, 1)
         assert family.parent.settled_at is not None
         assert family.world.runs.load(child).state is RunState.RUNNING
+
+    @pytest.mark.parametrize("error", [RuntimeError(SECRET), Unavailable("x")], ids=repr)
+    def test_one_that_cannot_be_cancelled_keeps_no_other_from_being(self, family, error):
+        family.begin(each(request={"is_slow": True}), given=[1, 2, 3])
+        first, *others = dict.fromkeys(family.started)
+        tell = family.world.ports.tell
+
+        def broken(event, ports):
+            if event.run_id == first:
+                raise error
+            return tell(event, ports)
+
+        family.world.ports = family.world.ports._replace(tell=broken)
+        with pytest.raises(Unavailable):
+            engine.handle(CancelRequested(run_id="p", at=family.world.now), family.world.ports)
+        states = [family.world.runs.load(each).state for each in (first, *others)]
+        assert states == [RunState.RUNNING, RunState.CANCELED, RunState.CANCELED]
+
+    def test_one_that_was_let_go_and_succeeded_is_kept_by_a_resume(self, family):
+        family.begin(each(request={"is_slow": True}), given=[1])
+        child = family.world.runs.load(family.started[0])
+        healthy, broken = family.world.ports, Raising(None, "tell", RuntimeError("x")).tell
+        family.world.ports = healthy._replace(tell=broken)
+        with suppress(Unavailable):
+            cancel = CancelRequested(run_id="p", at=family.world.now)
+            engine.handle(cancel, family.world.ports)
+        self.sweep(family, MOST_FAULTS)
+        now = family.world.now
+        ended = {"state": RunState.SUCCESS, "ended_at": now, "settled_at": now}
+        family.world.runs.save(family.world.runs.load(child.id).model_copy(update=ended))
+        family.world.ports = healthy
+        begin_again(ResumeRequested(run_id="p", at=now), family.world.ports)
+        self.sweep(family, 2)
+        assert family.parent.state is RunState.SUCCESS
+        assert set(family.started) == {child.id}
 
 
 class TestOnAws:

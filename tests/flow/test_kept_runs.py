@@ -8,11 +8,13 @@ from chalicelib import engine, perform
 from chalicelib.accepting import begin_again
 from chalicelib.child_progress import partition_of
 from chalicelib.children import page_of
+from chalicelib.core.errors import Conflict
 from chalicelib.core.events import CancelRequested, ResumeRequested, RollbackRequested
 from chalicelib.core.plans.plan import RetryPolicy, StagePlan
 from chalicelib.core.plans.run_actions import MakeValue
 from chalicelib.core.run import RunState
 from tests.flow.families import Family, each
+from tests.flow.test_engine import Altered
 
 PICKY = {"picky": "$.item", "value": "$.item"}
 
@@ -247,3 +249,18 @@ def test_a_list_of_runs_names_each_once_where_it_was_started(family):
     old = [(1, index, str(10 + index)) for index in range(4)]
     assert listed == [*old, (2, 3, "13"), (2, 4, "14")]
     assert all(child.state is not None for child in page.children)
+
+
+def test_a_run_that_ends_while_it_is_asked_to_go_on_passes_no_check_by_that(family):
+    """It was still under way when it was looked at, and had ended when it was to begin again."""
+    family.begin(each(request={"is_failing": True}), given=[1])
+    run = settle(family)
+    load = family.world.ports.runs.load
+    seen = iter([run.model_copy(update={"state": RunState.RUNNING, "settled_at": None})])
+    changed = Altered(
+        family.world.ports.runs, load=lambda run_id: next(seen, None) or load(run_id)
+    )
+    family.world.ports = family.world.ports._replace(runs=changed)
+    with pytest.raises(Conflict, match="only a run that has ended"):
+        resume(family)
+    assert family.parent == run

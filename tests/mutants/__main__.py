@@ -35,17 +35,20 @@ from tests.mutants.operators import Change, changes
 ROOT = Path(__file__).parents[2]
 MODULES = [
     *sorted(ROOT.glob("chalicelib/core/lifecycle/*.py")),
-    *(ROOT / f"chalicelib/{name}.py" for name in ("engine", "perform")),
+    *(ROOT / f"chalicelib/{name}.py" for name in ("engine", "faults", "perform")),
 ]
 TESTS = [
     *sorted(ROOT.glob("tests/unit/test_lifecycle*.py")),
     ROOT / "tests/unit/test_engine_edges.py",
+    ROOT / "tests/unit/test_child_times.py",
     ROOT / "tests/unit/test_children.py",
+    ROOT / "tests/unit/test_faults.py",
     ROOT / "tests/unit/test_notices.py",
     ROOT / "tests/unit/test_measures.py",
     ROOT / "tests/flow/test_child_runs.py",
     ROOT / "tests/flow/test_kept_runs.py",
     ROOT / "tests/flow/test_engine.py",
+    ROOT / "tests/flow/test_faults.py",
     ROOT / "tests/flow/test_sweep_calls.py",
 ]
 EXPLAINED = ROOT / "docs/reliability.md"

@@ -43,6 +43,7 @@ def told_of(first: int, end: int, **told: Any) -> ChildrenTimed:
         pytest.param(an_array(), True, id="it has ended"),
         pytest.param(an_array(status=JobStatus.FAILED), True, id="it has failed"),
         pytest.param(an_array(is_own=False), True, id="an extra copy"),
+        pytest.param(a_job(1, children=2), True, id="the smallest array"),
         pytest.param(an_array(status=JobStatus.RUNNING), False, id="it runs"),
         pytest.param(an_array(status=None, is_absent=True), False, id="it never was there"),
         pytest.param(a_job(1, children=1), False, id="one batch is a plain job"),
@@ -68,10 +69,38 @@ def test_a_run_that_has_settled_is_looked_at_until_its_children_are_counted():
     assert after.jobs[0].child_times == ChildTimes(next=SIZE, known=SIZE, seconds={SUCCEEDED: 3})
 
 
+@pytest.mark.parametrize(
+    ("seconds", "is_given_up"), [(7 * 86_400 - 1, False), (7 * 86_400, True)], ids=str
+)
+def test_what_batch_has_forgotten_without_an_answer_is_not_asked_for_ever(seconds, is_given_up):
+    so_far = ChildTimes(next=1000, known=1000, seconds={SUCCEEDED: 2})
+    run = a_run(an_array(child_times=so_far), next_check_at=runs.at(1500))
+    at = run.settled_at + timedelta(seconds=seconds)
+    after, commands = decide(run, TimerFired(run_id="r1", at=at))
+    assert (after.next_check_at is None, commands == ()) == (is_given_up, is_given_up)
+    end = SIZE if is_given_up else 1000
+    assert after.jobs[0].child_times == so_far.model_copy(update={"next": end})
+
+
 @pytest.mark.parametrize("first", [0, 2000], ids=["it comes twice", "it comes too early"])
 def test_a_piece_that_is_not_the_next_one_changes_nothing(first):
     run = a_run(an_array(child_times=ChildTimes(next=1000, known=1000)))
     assert decide(run, told_of(first, first + 500)).run is run
+
+
+@pytest.mark.parametrize(
+    "job",
+    [an_array(status=JobStatus.RUNNING), a_job(2, children=SIZE), a_job(1)],
+    ids=["it runs", "another's", "no array"],
+)
+def test_a_piece_of_what_is_not_asked_about_changes_nothing(job):
+    run = a_run(job)
+    assert decide(run, told_of(0, 1000)).run is run
+
+
+def test_a_piece_is_added_to_the_array_that_it_is_of():
+    run = decide(a_run(a_job(2, children=SIZE), an_array()), told_of(0, 1000)).run
+    assert [job.child_times and job.child_times.known for job in run.jobs] == [None, 1000]
 
 
 def test_the_first_start_of_all_pieces_is_kept():

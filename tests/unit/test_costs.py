@@ -11,7 +11,7 @@ from chalicelib.core.commands import StopReason
 from chalicelib.core.costs import brief, cost_of, with_children
 from chalicelib.core.job_state import SUCCEEDED, ChildTimes, JobState, JobStatus
 from chalicelib.core.moved_bytes import GIB
-from chalicelib.core.plans.plan import JobAction
+from chalicelib.core.plans.plan import DefineJobs, JobAction
 from chalicelib.core.prices import MachinePrices, Prices
 from chalicelib.core.run import HistoryEntry, Run, RunState, Stage, StageStatus
 from tests.unit import runs
@@ -151,6 +151,26 @@ def test_what_a_user_cancelled_was_not_wasted():
     assert (told.amount, told.wasted.retries.amount) == (20, 0)
 
 
+@pytest.mark.parametrize(
+    ("reason", "is_own", "status", "wasted"),
+    [
+        (StopReason.CANCELED, True, StageStatus.COMPLETE, 0),
+        (StopReason.CANCELED, False, StageStatus.CANCELED, 20),
+        (StopReason.STAGE_ENDED, True, StageStatus.COMPLETE, 20),
+        (StopReason.STAGE_ENDED, True, StageStatus.CANCELED, 0),
+    ],
+    ids=["in another life", "an extra copy", "its stage failed", "its stage was cancelled"],
+)
+def test_a_job_that_was_stopped_was_wasted_unless_its_user_wanted_it_no_more(
+    reason, is_own, status, wasted
+):
+    job = a_job(1, status=JobStatus.FAILED, reason=str(reason), is_own=is_own)
+    run = a_run(job)
+    stages = tuple(stage.model_copy(update={"status": status}) for stage in run.stages)
+    told = cost(run.model_copy(update={"stages": stages}))
+    assert told.wasted.retries.amount == wasted
+
+
 def test_a_job_that_runs_is_charged_until_now():
     running = a_job(1, status=JobStatus.RUNNING, stopped_at=None)
     told = cost(a_run(running, settled_at=None), seconds=130)
@@ -195,6 +215,50 @@ def test_a_result_that_tells_of_no_bytes_costs_nothing(result):
     run = a_run()
     stages = (run.stages[0].model_copy(update={"result": result}), *run.stages[1:])
     assert cost(run.model_copy(update={"stages": stages})).moved.amount == 0
+
+
+def with_action(run: Run, name: str, action: object) -> Run:
+    stages = tuple(
+        stage.model_copy(update={"action": action}) if stage.name == name else stage
+        for stage in run.plan.stages
+    )
+    return run.model_copy(update={"plan": run.plan.model_copy(update={"stages": stages})})
+
+
+@pytest.mark.parametrize(
+    ("children", "vcpu_seconds"),
+    [(None, 10 * 2), (1, 10 * 8), (2, 30 * 8)],
+    ids=["whole", "one batch", "two batches"],
+)
+def test_batches_are_charged_for_what_they_ask_for_and_not_for_what_divided_them(
+    children, vcpu_seconds
+):
+    times = ChildTimes(next=2, known=2, seconds={SUCCEEDED: 30})
+    run = a_run(a_job(1, stage="stage-in", children=children, child_times=times))
+    batches = runs.worker("b").model_copy(
+        update={"resource_requirements": ({"type": "VCPU", "value": "8"},)}
+    )
+    dividing = run.plan.stage("stage-in").action.model_copy(update={"fan_out": batches})
+    assert cost(with_action(run, "stage-in", dividing)).used.vcpu_seconds == vcpu_seconds
+
+
+@pytest.mark.parametrize(
+    ("own", "gpus"),
+    [((), 4), (({"type": "GPU", "value": "1"},), 1), (({"type": "GPU", "value": "x"},), 4)],
+    ids=["nothing", "less", "no number"],
+)
+def test_what_a_job_does_not_say_is_what_its_definition_asks_for(own, gpus):
+    run = a_run(a_job(1))
+    defined = run.plan.stage("define-jobs").action.definitions
+    user = defined["user"].model_copy(
+        update={"resource_requirements": ({"type": "GPU", "value": "4"},)}
+    )
+    others = DefineJobs(definitions={"worker": defined["worker"]})
+    run = with_action(run, "scaffold", others)
+    run = with_action(run, "define-jobs", DefineJobs(definitions={"user": user}))
+    action = run.plan.stage("execute").action
+    run = with_action(run, "execute", action.model_copy(update={"resource_requirements": own}))
+    assert cost(run).used.gpu_seconds == 10 * gpus
 
 
 def test_what_a_run_cannot_know_is_named_and_not_guessed():

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chalicelib.core.batch_job_requests import parse_batch_job
 from chalicelib.core.definition_rights import check_found_role, check_host_volumes, check_rights
+from chalicelib.core.demand.batch_args import CreateDefinitionAndPrepareArgsRequest
 from chalicelib.core.errors import Forbidden
 from chalicelib.core.function_requests import parse_function_request
 from chalicelib.core.plans.plan import JobDefinition
 from chalicelib.core.site import Site
+from chalicelib.worker.demand_steps import define_and_prepare
 
 SITE = Site(prefix="falsework-dev")
 LENIENT = Site(allow_host_volumes=True)
 MACHINE = {"name": "v", "host": {"sourcePath": "/"}}
+NOBODY: Any = None
+"""Nothing is asked of it."""
 ROLE = "arn:aws:iam::123456789012:role/"
 
 
@@ -67,6 +73,15 @@ def test_a_request_that_mounts_its_machine_is_refused_before_anything_is_made(ki
         REQUESTS[kind](body, SITE)
     assert refused.value.field == "volumes.0.host.sourcePath"
     assert REQUESTS[kind](body, LENIENT).request.volumes == (MACHINE,)
+
+
+def test_our_workers_handler_registers_no_definition_that_mounts_its_machine():
+    request = CreateDefinitionAndPrepareArgsRequest(
+        image="i", job_definition_name="d", job_queue_name="q", volumes=(MACHINE,)
+    )
+    with pytest.raises(Forbidden) as refused:
+        define_and_prepare(request, SITE, NOBODY, NOBODY)
+    assert refused.value.field == "volumes.0.host.sourcePath"
 
 
 def test_a_definition_that_was_there_may_not_mount_its_machine_either():

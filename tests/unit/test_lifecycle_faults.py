@@ -7,9 +7,16 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.core.commands import TendRuns
-from chalicelib.core.events import CallEnded, CancelRequested, RunRequested, StageTried, TimerFired
+from chalicelib.core.events import (
+    CallEnded,
+    CancelRequested,
+    ResumeRequested,
+    RunRequested,
+    StageTried,
+    TimerFired,
+)
 from chalicelib.core.lifecycle import decide, owed
-from chalicelib.core.lifecycle.faults import MOST_FAULTS, SAME_LOOK
+from chalicelib.core.lifecycle.faults import MOST_FAULTS
 from chalicelib.core.plans.plan import Plan, PutDocuments, RetryPolicy, StagePlan
 from chalicelib.core.plans.run_actions import RunsAction
 from chalicelib.core.run import Run, RunState, StageStatus
@@ -45,14 +52,27 @@ def test_the_last_fault_that_is_borne_ends_the_stage_and_says_what_it_was(action
     assert (almost.stage("a").faults, almost.state) == (MOST_FAULTS - 1, RunState.RUNNING)
     over = tried(almost, MOST_FAULTS * MINUTE)
     assert (over.state, over.error.cause, over.error.stage) == (RunState.ERROR, "fault", "a")
-    assert "KeyError in x.py, line 1" in over.error.message
+    assert over.error.message == (
+        "an error that nobody foresaw came up 20 times in a row: KeyError in x.py, line 1; the log"
+        " of the engine has the rest"
+    )
     assert over.stage("a").status is StageStatus.ERROR
 
 
 def test_faults_of_one_look_count_once():
     run = tried(begun(), 0)
-    assert tried(run, SAME_LOOK.total_seconds() - 0.001) is run
-    assert tried(run, SAME_LOOK.total_seconds()).stage("a").faults == 2
+    assert tried(run, 29.999) is run
+    assert tried(run, 30).stage("a").faults == 2
+
+
+@pytest.mark.parametrize("fault", ["KeyError in x.py, line 1", None], ids=["raised", "went well"])
+def test_one_that_changes_nothing_has_nothing_done_again_at_once(fault):
+    """Or a step that raises within the same look would be tried for as long as that lasts."""
+    run = begun() if fault is None else tried(begun(), 0)
+    again = StageTried(
+        run_id="r", at=at(1), stage="a", generation=1, attempt=1, fault=fault
+    )  # fmt: skip
+    assert decide(run, again) == (run, ())
 
 
 def test_a_step_that_goes_well_again_forgets_them():
@@ -85,6 +105,19 @@ def test_a_stage_with_faults_is_looked_at_soon():
     looked = decide(tried(run, 10), TimerFired(run_id="r", at=at(70))).run
     assert looked.next_check_at == at(130)
     assert tried(looked, 71, fault=None).next_check_at == at(130)
+
+
+def test_one_stage_with_faults_is_enough_to_be_looked_at_soon():
+    stages = [StagePlan(name=name, action=CALL) for name in "ab"]
+    assert tried(begun(*stages, check_seconds=900), 10).next_check_at == at(70)
+
+
+def test_a_stage_that_has_ended_is_looked_at_no_sooner_for_the_faults_it_had():
+    stages = [StagePlan(name=name, action=CALL) for name in "ab"]
+    run = tried(begun(*stages, check_seconds=900), 10)
+    run = decide(run, CallEnded(run_id="r", at=at(11), stage="a", attempt=1, result=1)).run
+    assert run.stage("a").faults == 1
+    assert decide(run, TimerFired(run_id="r", at=at(70))).run.next_check_at == at(970)
 
 
 def test_runs_that_are_not_awaited_are_cancelled_first_and_then_let_go():
@@ -121,4 +154,25 @@ def test_another_attempt_begins_without_the_faults_of_the_one_before():
     run = decide(run, failed).run
     later = at(200) + timedelta(minutes=2)
     run = decide(run, TimerFired(run_id="r", at=later)).run
-    assert (run.stage("a").attempts, run.stage("a").faults) == (2, 0)
+    stage = run.stage("a")
+    assert (stage.attempts, stage.faults, stage.faulted_at) == (2, 0, None)
+
+
+def over_while_they_live(again: str) -> Run:
+    """A run of which a stage is to begin anew once the runs that it started before are gone."""
+    stage = StagePlan(name="a", action=RUNS, timeout_seconds=100)
+    run = begun(stage, retry_policy=RetryPolicy.STAGE, max_attempts=2)
+    if again == "an attempt":
+        return decide(run, TimerFired(run_id="r", at=at(100))).run
+    run = decide(run, CancelRequested(run_id="r", at=at(1))).run
+    return decide(run, ResumeRequested(run_id="r", at=at(100))).run
+
+
+@pytest.mark.parametrize("again", ["an attempt", "a generation"])
+def test_nothing_begins_beside_runs_that_were_let_go(again):
+    run = tried_often(over_while_they_live(again), MOST_FAULTS - 1, 200)
+    assert (run.is_terminal, run.stage("a").attempts) == (False, again == "an attempt")
+    run = tried(run, 9000)
+    assert (run.state, run.error.cause, run.error.stage) == (RunState.ERROR, "fault", "a")
+    assert (run.stage("a").children, run.settled_at) == (None, at(9000))
+    assert "its runs may still be under way" in run.error.message

@@ -32,8 +32,8 @@ def failed(run, **told):
     return decide(run, seen("job-2", JobStatus.FAILED, 2, ended_attempts=1, **told)).run
 
 
-def resume(run, **told):
-    return decide(run, ResumeRequested(run_id="r1", at=at(50), **told)).run
+def resume(run, when=50, **told):
+    return decide(run, ResumeRequested(run_id="r1", at=at(when), **told)).run
 
 
 def rollback(run, stage="execute", **told):
@@ -88,6 +88,20 @@ REFUSALS = {
     "rolled-back-under-way": (
         lambda: rollback(a_run(until="execute")),
         "run r1 is RUNNING: only a run that has ended can be rolled back",
+    ),
+    "resumed-after-a-rollback": (
+        lambda: resume(rollback(a_run(), generation=1), generation=1, when=51),
+        (
+            "run r1 has left generation 1 already, by another request (rollback to execute);"
+            " generation 2 is RUNNING: look at it, and name 2 to leave that one"
+        ),
+    ),
+    "resumed-from-a-generation-whose-successor-has-ended": (
+        lambda: resume(cancel(resume(cancel(a_run(until="execute"))), 60), generation=1, when=70),
+        (
+            "run r1 has left generation 1 already; generation 2 is CANCELED: look at it, and name"
+            " 2 to leave that one"
+        ),
     ),
     "rolled-back-from-another-generation": (
         lambda: rollback(a_run(), generation=5),

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from chalicelib import calls, engine
+from chalicelib.child_progress import Progress, key_of, partition_of
 from chalicelib.core.costs import cost_of
 from chalicelib.core.events import ResumeRequested
 from chalicelib.core.job_state import JobStatus
@@ -26,8 +28,9 @@ from chalicelib.core.view import run_view
 from chalicelib.core.why import why
 from chalicelib.job_ports import JobRequest, JobSeen
 from chalicelib.local.schema import STEPS
+from tests.flow import families
 from tests.flow.aws_worlds import AwsWorld, _moto_jobs, aws_account
-from tests.flow.worlds import World
+from tests.flow.worlds import World, a_demand
 
 OLD = Path(__file__).parents[1] / "fixtures" / "old"
 AWS = sorted(OLD.glob("*/aws-*.json"))
@@ -222,3 +225,54 @@ def test_a_failed_run_of_an_earlier_versions_database_can_be_resumed(tmp_path, p
         assert event is not None
         engine.handle(event, world.ports)
     assert drive_home(world).state is RunState.SUCCESS
+
+
+# The other way round: while a deployment lasts, and when it is taken back.
+
+
+BEFORE = json.loads((OLD / "257ccb4" / "fields.json").read_text())
+"""What the version before this one knows of what is stored."""
+
+
+def unknown_to_it(noun: BaseModel, told: dict[str, Any]) -> list[str]:
+    """Return what is stored of the noun, in itself and in what it is made of, that is new."""
+    name = type(noun).__name__
+    found = [f"{name}.{each}" for each in told if each not in BEFORE[name]]
+    for field, stored in told.items():
+        value = getattr(noun, field)
+        for part, form in zip(*_parts(value, stored), strict=True):
+            found += unknown_to_it(part, form)
+    return found
+
+
+def _parts(value: Any, stored: Any) -> tuple[list[BaseModel], list[Any]]:
+    if isinstance(value, BaseModel):
+        return [value], [stored]
+    if isinstance(value, tuple) and all(isinstance(each, BaseModel) for each in value):
+        return list(value), list(stored)
+    return [], []
+
+
+@pytest.mark.parametrize("moment", ["waits", "is retried", "has succeeded", "has failed"])
+def test_the_version_before_reads_a_run_that_uses_nothing_new(tmp_path, moment):
+    world = World(tmp_path)
+    world.submit(a_demand(options={"retry_policy": "STAGE", "max_attempts": 2}))
+    world.batch.failing = {"execute"} if moment in {"is retried", "has failed"} else set()
+    for _ in range({"waits": 0, "is retried": 2}.get(moment, ROUNDS)):
+        world.deliver("e1")
+        world.pass_time()
+        engine.sweep(world.ports)
+    run = world.runs.load("e1")
+    assert unknown_to_it(run, json.loads(run.model_dump_json())) == []
+    ends = {"has succeeded": RunState.SUCCESS, "has failed": RunState.ERROR}
+    assert run.state is ends.get(moment, RunState.RUNNING)
+
+
+def test_the_version_before_reads_how_far_a_runs_own_runs_are(tmp_path):
+    family = families.Family(tmp_path)
+    family.begin(families.each(request={"is_slow": True}), given=[1, 2])
+    key = key_of("each", 1, 1)
+    found = family.world.ports.documents.load(partition_of(family.parent), key)
+    assert found is not None
+    assert unknown_to_it(Progress.model_validate(found.content), found.content) == []
+    assert unknown_to_it(family.parent, json.loads(family.parent.model_dump_json())) == []

@@ -5,7 +5,8 @@ Run it with that version's checkout as the working folder, for each version that
     git worktree add /tmp/old VERSION && cd /tmp/old
     PYTHONPATH=. python …/tests/upgrades/write_items.py …/tests/fixtures/old/VERSION
 
-It uses nothing but the worlds of that checkout's own tests.
+It uses nothing but the worlds of that checkout's own tests. ``fields.json`` says which fields that
+version knows of what is stored, so that a later one can be held to what both understand.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from pydantic import BaseModel
 
 from chalicelib import engine
+from chalicelib.child_progress import Progress
+from chalicelib.core.run import Run
 from tests.flow.aws_worlds import AwsWorld, a_request, aws_account
 from tests.flow.worlds import World, a_demand
 
@@ -35,6 +40,21 @@ def main(folder: Path) -> None:
     for moment in MOMENTS:
         _write(folder / f"aws-{moment}.json", of_aws(moment))
         _write(folder / f"embedded-{moment}.json", of_embedded(moment))
+    _write(folder / "fields.json", fields_of(Run, Progress))
+
+
+def fields_of(*stored: Any) -> dict[str, list[str]]:
+    """Return name of a noun → its fields, of these and of all that they are made of."""
+    found: dict[str, list[str]] = {}
+    waiting = list(stored)
+    while waiting:
+        each = waiting.pop()
+        waiting += get_args(each)
+        is_noun = isinstance(each, type) and issubclass(each, BaseModel)
+        if is_noun and each.__name__ not in found:
+            found[each.__name__] = sorted(each.model_fields)
+            waiting += [field.annotation for field in each.model_fields.values()]
+    return found
 
 
 def of_aws(moment: str) -> dict[str, Any]:

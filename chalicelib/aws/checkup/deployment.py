@@ -30,6 +30,11 @@ class Deployment(NamedTuple):
         """Return the name of the function; the REST API's has none of its own."""
         return f"{self.name}-{handler}" if handler else self.name
 
+    @property
+    def table(self) -> str:
+        """The table that the functions are told of, which may be one that was restored."""
+        return self.told().get("FALSEWORK_TABLE") or self.name
+
     def configuration(self, handler: str) -> dict[str, Any] | None:
         """Return how the function is set up; None where there is none."""
         asked = {"FunctionName": self.function(handler)}

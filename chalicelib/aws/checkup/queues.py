@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from chalicelib.aws.checkup.deployment import Deployment, or_none
 from chalicelib.core.findings import Finding, fault, fine, judged, warning
+from chalicelib.core.limits import VISIBILITY_FACTOR
 
 FED: Final = {"submissions": "on_submission", "wake": "on_wake", "notices": "on_notice"}
 """Queue → the function that it feeds."""
@@ -51,9 +52,10 @@ def _fed(deployment: Deployment, queue: str, handler: str) -> Iterator[Finding]:
     seconds, hidden = (function or {}).get("Timeout", 0), int(told["VisibilityTimeout"])
     yield judged(
         f"{about}: visibility",
-        hidden >= seconds,
+        hidden >= seconds * VISIBILITY_FACTOR,
         f"{hidden} s, and its function has {seconds} s",
-        f"{hidden} s, but its function has {seconds} s: messages come while they are worked on",
+        f"{hidden} s, but its function has {seconds} s and needs {VISIBILITY_FACTOR} times as much:"
+        " what Lambda cannot start at once is received too often, and becomes a dead letter",
         deployment.deploy,
     )
 

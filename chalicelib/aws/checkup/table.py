@@ -23,11 +23,11 @@ def check_table(deployment: Deployment) -> Iterator[Finding]:
     """Look for the table and each of its indexes."""
     found = _table(deployment)
     if found is None:
-        yield fault("table", f"there is no table {deployment.name}", deployment.deploy)
+        yield fault("table", f"there is no table {deployment.table}", deployment.deploy)
         return
     status = found["TableStatus"]
     yield judged(
-        "table", status == "ACTIVE", f"{deployment.name} is there", f"it is {status}", "wait"
+        "table", status == "ACTIVE", f"{deployment.table} is there", f"it is {status}", "wait"
     )
     for kind, wanted in (("GlobalSecondaryIndexes", GLOBAL), ("LocalSecondaryIndexes", LOCAL)):
         there = {
@@ -49,7 +49,7 @@ def check_table(deployment: Deployment) -> Iterator[Finding]:
 
 def check_table_safety(deployment: Deployment) -> Iterator[Finding]:
     """Look at expiry, point-in-time recovery and protection from deletion."""
-    dynamodb, asked = deployment.clients.get("dynamodb"), {"TableName": deployment.name}
+    dynamodb, asked = deployment.clients.get("dynamodb"), {"TableName": deployment.table}
     table = _table(deployment)
     if table is None:
         return
@@ -77,6 +77,6 @@ def check_table_safety(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _table(deployment: Deployment) -> dict[str, Any] | None:
-    client = deployment.clients.get("dynamodb")
-    found = or_none(lambda: client.describe_table(TableName=deployment.name))
+    client, name = deployment.clients.get("dynamodb"), deployment.table
+    found = or_none(lambda: client.describe_table(TableName=name))
     return found and dict(found["Table"])

@@ -5,19 +5,25 @@ after about a week. So the engine asks once, as soon as the array has ended, and
 the job (``ChildTimes``). Each piece is an event that says where it begins: one that comes twice,
 or of which somebody else was faster, changes nothing.
 
-Nobody waits for it: a run settles before, and stays in the due index until it is done.
+Nobody waits for it: a run settles before, and stays in the due index until it is done, or until
+it is too late to ask.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
 
 from chalicelib.core.commands import TimeChildren
 from chalicelib.core.events import ChildrenTimed
 from chalicelib.core.job_state import ENDED_JOBS, ChildTimes, JobState
 from chalicelib.core.lifecycle.jobs import replace_job
+from chalicelib.core.limits import BATCH_REMEMBERS_ENDED_JOBS_SECONDS
 from chalicelib.core.run import Run
+
+_LIFE: Final = timedelta(seconds=BATCH_REMEMBERS_ENDED_JOBS_SECONDS)
 
 
 def timing(run: Run) -> Iterator[TimeChildren]:
@@ -48,6 +54,18 @@ def take(run: Run, event: ChildrenTimed) -> Run:
         first_started_at=min(began, default=None),
     )
     return replace_job(run, job, child_times=after)
+
+
+def give_up(run: Run, at: datetime) -> Run:
+    """Ask no more what nobody has answered for as long as Batch can be relied on to know it."""
+    if run.settled_at is None or at < run.settled_at + _LIFE:
+        return run
+    for job in filter(is_untimed, run.jobs):
+        so_far = job.child_times or ChildTimes()
+        run = replace_job(
+            run, job, child_times=so_far.model_copy(update={"next": job.children})
+        )  # fmt: skip
+    return run
 
 
 def _next(job: JobState) -> int:

@@ -37,9 +37,7 @@ def end(run: Run, event: ChildrenEnded) -> Run:
     if stage.children != ended:
         return run
     was_awaited = is_awaited(run, stage)
-    # What a resume or a rollback wants of an earlier generation was decided with it.
-    former = ended if ended.generation == run.generation else stage.former
-    run = stages.change(run, event.stage, children=None, former=former)
+    run = stages.change(run, event.stage, children=None, former=_former(run, stage))
     if not was_awaited:
         return _give_up(run, stage, event.at)
     if event.error is not None:
@@ -74,9 +72,19 @@ def is_awaited(run: Run, stage: Stage) -> bool:
 
 
 def let_go(run: Run, name: str, at: datetime) -> Run:
-    """Wait no more for runs that nobody needs and that cannot be cancelled; some may live."""
+    """Wait no more for runs that nobody needs and that cannot be cancelled; some may live.
+
+    Those that succeed all the same are kept when the stage begins again after that.
+    """
     stage = run.stage(name)
-    return _give_up(stages.change(run, name, children=None), stage, at)
+    changed = stages.change(run, name, children=None, former=_former(run, stage))
+    return _give_up(changed, stage, at)
+
+
+def _former(run: Run, stage: Stage) -> Children | None:
+    """What a resume or a rollback wants of an earlier generation was decided with it."""
+    is_of_now = stage.children is not None and stage.children.generation == run.generation
+    return stage.children if is_of_now else stage.former
 
 
 def _give_up(run: Run, stage: Stage, at: datetime) -> Run:

@@ -185,7 +185,8 @@ def _look(run: Run, event: TimerFired) -> Decision:
     """The sweep came by, or a wake-up: everything owed, and the next look is put off."""
     if run.settled_at is not None and not is_attended(run):
         return Decision(run, ())
-    after = advance(expire(give_calls_up(run, event.at), event.at), event.at)
+    after = child_times.give_up(run, event.at)
+    after = advance(expire(give_calls_up(after, event.at), event.at), event.at)
     is_due = run.next_check_at is None or event.at >= run.next_check_at
     if after is not run or is_due:
         after = after.model_copy(update={"next_check_at": next_check_at(after, event.at)})
@@ -220,8 +221,12 @@ def _granted(before: Run, after: Run, event: Event) -> tuple[Command, ...]:
 
 
 def _repeated(run: Run, event: Event) -> tuple[Command, ...]:
-    """An event may be a redelivery after a crash; an answer that we have just asked for is not."""
-    if isinstance(event, Announced) or (isinstance(event, JobChanged) and event.is_fresh):
+    """An event may be a redelivery after a crash; an answer that we have just asked for is not.
+
+    Were a fault's, its step would be tried again at once, and so for as long as a look lasts.
+    """
+    is_told = isinstance(event, Announced | StageTried | ChildrenTimed)
+    if is_told or (isinstance(event, JobChanged) and event.is_fresh):
         return ()
     return (*prompt(run), *_granted(run, run, event))
 

@@ -7,7 +7,7 @@
 
 A second look may help, for not every such fault is there for ever; but the run must not be owed
 the step for ever. Where nobody waits for runs any more and they cannot even be cancelled, they
-are let go: each ends by itself, at its own deadline at the latest.
+are let go: each ends by itself, at its own deadline at the latest. Nothing begins beside them.
 
 What a backend did not answer is none of this: that is Unavailable, and is tried again for longer.
 """
@@ -20,7 +20,7 @@ from typing import Final
 from chalicelib.core.events import StageTried
 from chalicelib.core.lifecycle import children, stages
 from chalicelib.core.lifecycle.attempts import fail_stage
-from chalicelib.core.run import Children, Run, Stage, StageStatus
+from chalicelib.core.run import ACTIVE, Children, Run, Stage, StageStatus
 
 MOST_FAULTS: Final = 20
 """A stage that has faults is looked at each minute: time enough for the alarm of the sweep's
@@ -43,14 +43,24 @@ def note(run: Run, event: StageTried) -> Run:
         return stages.change(run, event.stage, faults=stage.faults + 1, faulted_at=event.at)
     run = _forgotten(run, stage)
     if stage.children is not None and not children.is_awaited(run, stage):
-        return children.let_go(run, event.stage, event.at)
+        return _let_go(run, event, event.fault)
     return fail_stage(run, event.stage, event.at, CAUSE, _words(event.fault))
+
+
+def _let_go(run: Run, event: StageTried, fault: str) -> Run:
+    """What was to begin anew once they are gone does not: it would do their work beside them."""
+    run = children.let_go(run, event.stage, event.at)
+    if run.is_terminal or run.stage(event.stage).status not in ACTIVE:
+        return run
+    message = f"{_words(fault)}; its runs may still be under way: let them end, then resume"
+    return fail_stage(run, event.stage, event.at, CAUSE, message)
 
 
 def is_looked_at(stage: Stage) -> bool:
     """Whether a step of the stage is to be tried again soon."""
-    is_going_on = stage.status is StageStatus.RUNNING or stage.children is not None
-    return stage.faults > 0 and is_going_on
+    if not stage.faults:
+        return False
+    return stage.status is StageStatus.RUNNING or stage.children is not None
 
 
 def _forgotten(run: Run, stage: Stage) -> Run:

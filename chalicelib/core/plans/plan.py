@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
-from chalicelib.core.noun import Noun
+from chalicelib.core.noun import Noun, is_empty
 from chalicelib.core.plans.announcements import Announcement
 from chalicelib.core.plans.function_actions import (
     DeregisterJobs,
@@ -194,7 +194,7 @@ class Plan(Noun):
     clean_up: CleanUpPolicy = CleanUpPolicy.ON_SUCCESS
     parent: str | None = None
     """The run that started this one and waits for its end."""
-    root: str | None = None
+    root: str | None = Field(default=None, exclude_if=is_empty)
     """The uid of the first of the runs that started one another down to this one; None: itself."""
     notices: tuple[Announcement, ...] = ()
     """Which of its changes are told, and to whom."""

@@ -201,6 +201,14 @@ def test_a_demand_is_tagged_and_cleaned_up_as_4_6_has_it():
     assert len(volumes["Volumes"]) == len(volumes["MountPoints"]) == 2
 
 
+def test_a_file_system_is_mounted_over_tls_though_the_wire_does_not_say_so():
+    mount = {"file_system": "fs-12345678", "container_path": "/b"}
+    request = {**REQUESTS["batch-job"], "mount_point_configs": [mount]}
+    told = named(machine(ran("batch-job", request)), "r.define-job")["Parameters"]
+    (volume,) = told["ContainerProperties"]["Volumes"]
+    assert volume["EfsVolumeConfiguration"]["TransitEncryption"] == "ENABLED"
+
+
 N = (value("a", after=[]), value("b", after=[]), value("c", after=["a", "b"]),
      value("d", after=["b"]))  # fmt: skip
 REFUSED = {

@@ -34,10 +34,10 @@ def _forget():
 
 def test_a_cost_is_a_table_with_what_it_leaves_out_below():
     lines = [line.split() for line in cost_text(COST).splitlines()]
-    assert lines[0] == ["WHAT", "VCPU-H", "GIB-H", "GPU-H", "COST"]
-    assert lines[1] == ["execute", "2.000", "1.000", "0.000", "1.5000"]
-    assert lines[2] == ["bytes", "0.2500", "EUR"]
-    assert lines[3] == ["all", "2.000", "1.000", "0.000", "1.75", "EUR"]
+    assert lines[0] == ["WHAT", "VCPU-H", "GIB-H", "GPU-H", "EUR"]
+    assert lines[1] == ["execute", "2.0000", "1.0000", "0", "1.5000"]
+    assert lines[2] == ["bytes", "0.2500"]
+    assert lines[3] == ["all", "2.0000", "1.0000", "0", "1.7500"]
     assert lines[5][:3] == ["of", "it", "interruptions"]
     assert lines[-1] == ["prices:", "our", "contract"]
     text = cost_text(COST)
@@ -48,8 +48,13 @@ def test_a_cost_is_a_table_with_what_it_leaves_out_below():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0.0000 USD"), (0.01234, "0.0123 USD"), (12.345, "12.35 USD")],
-    ids=["nothing", "little", "much"],
+    [
+        (0, "0 USD"),
+        (5.3e-05, "0.000053 USD"),
+        (0.01234, "0.0123 USD"),
+        (12.345, "12.35 USD"),
+    ],
+    ids=["nothing", "seconds of a job", "little", "much"],
 )
 def test_small_amounts_have_more_decimals(value, text):
     assert amount(value, "USD") == text
@@ -65,6 +70,16 @@ def test_a_price_range_is_a_sentence():
     )
 
 
+def test_the_price_of_one_run_is_no_range():
+    told = {**PRICE, "runs": 1, "lowest": 0.5, "median": 0.5, "highest": 0.5}
+    assert range_text(told) == "price: 0.5000 USD, as 1 run of the type align cost"
+
+
+def test_figures_of_a_cost_end_below_each_other():
+    table = cost_text(COST).splitlines()[:6]
+    assert {len(line) for line in table} == {len(table[0])}
+
+
 def test_without_a_history_nobody_knows_the_price():
     assert range_text({**PRICE, "runs": 0}).startswith("price: nobody knows; none of the")
 
@@ -77,7 +92,7 @@ def test_the_command_line_shows_costs_of_the_embedded_home(tmp_path, capsys):
     assert main(["list", "--cost", *where]) == 0
     heading, row = capsys.readouterr().out.splitlines()
     assert heading.split()[-1] == "COST"
-    assert row.split()[-2:] == ["0.0000", "USD"]
+    assert row.split()[-2:] == ["0", "USD"]
     assert main(["list", *where]) == 0
     assert "COST" not in capsys.readouterr().out
 
