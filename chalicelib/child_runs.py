@@ -14,15 +14,14 @@ the document's version lets one of them go on.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from pydantic import JsonValue
 
 from chalicelib import descendants
+from chalicelib.child_outcomes import ended, outcome
 from chalicelib.child_progress import (
     Family,
     Progress,
@@ -42,12 +41,11 @@ from chalicelib.core.errors import (
     Unavailable,
 )
 from chalicelib.core.events import CancelRequested, ChildrenEnded
-from chalicelib.core.limits import STATES_PAYLOAD_BYTES
 from chalicelib.core.plans.run_actions import MOST_CHILDREN, RunsAction
 from chalicelib.core.principals import ENGINE
 from chalicelib.core.run import Run, RunState
 from chalicelib.core.run_values import Item, items_of, request_of
-from chalicelib.core.states.failures import TASK_FAILED, StatesFailure, output_of, told_of_child
+from chalicelib.core.states.failures import TASK_FAILED, StatesFailure, told_of_child
 from chalicelib.document_ports import StaleDocument
 from chalicelib.kept_runs import with_kept
 from chalicelib.ports import Ports
@@ -67,7 +65,7 @@ def tend(command: TendRuns, run: Run, ports: Ports) -> list[ChildrenEnded]:
         items = None if command.is_over else items_of(run, command.stage, action)
         _check_count(items)
     except InvalidRequest as exc:
-        return [_ended(family, error=str(exc), cause="pipeline")]
+        return [ended(family, error=str(exc), cause="pipeline")]
     try:
         return _tend(family, items)
     except StaleDocument:
@@ -90,7 +88,7 @@ def _tend(family: Family, items: list[JsonValue] | None) -> list[ChildrenEnded]:
         progress = progress.model_copy(update={"is_closed": True})
     if progress != before:
         progress = save(family, progress)
-    return [_outcome(family, progress, items)] if is_done else []
+    return [outcome(family, progress, items)] if is_done else []
 
 
 def _looked_at(progress: Progress, seen: Seen) -> Progress:
@@ -210,45 +208,6 @@ def _cancel(family: Family, progress: Progress, seen: Seen, looked_at: datetime)
 
 def _is_given_up(family: Family, progress: Progress) -> bool:
     return family.command.is_over or progress.failed is not None
-
-
-def _outcome(family: Family, progress: Progress, items: list[JsonValue] | None) -> ChildrenEnded:
-    if family.command.is_over:
-        return _ended(family)
-    if progress.failed is not None and not family.action.may_fail:
-        return _ended(family, error=progress.failed.Cause, cause=progress.cause or "child")
-    if progress.failed is not None:
-        cause = progress.failed.Cause
-        log.warning("run %s, stage %s: %s", family.run.id, family.command.stage, cause)
-        return _ended(family, result=progress.failed.model_dump(mode="json"))
-    if not family.action.keeps_results:
-        return _ended(family)
-    results = _results(family, progress)
-    if results is None:
-        message = (
-            f"the results have more than the {STATES_PAYLOAD_BYTES:,} bytes that can be kept: keep"
-            " none, or let the runs leave theirs in a bucket"
-        )
-        return _ended(family, error=message, cause="pipeline")
-    return _ended(family, result=results if items is not None else results[0])
-
-
-def _results(family: Family, progress: Progress) -> list[JsonValue] | None:
-    """None where they are more than a stage keeps: a thousand large ones are not read then."""
-    results: list[JsonValue] = []
-    size, owners = 0, progress.owners()
-    for index in range(progress.count):
-        child = child_of(family, index, owners.get(index))
-        results.append(None if child is None else output_of(child))
-        size += len(json.dumps(results[-1]).encode())
-        if size > STATES_PAYLOAD_BYTES:
-            return None
-    return results
-
-
-def _ended(family: Family, **told: Any) -> ChildrenEnded:
-    about = family.command.model_dump(include={"stage", "generation", "attempt"})
-    return ChildrenEnded(run_id=family.run.id, at=family.ports.clock(), **about, **told)
 
 
 def _check_count(items: list[JsonValue] | None) -> None:

@@ -53,6 +53,7 @@ _MENDS: Final = {
     "model_attributes_type": "give an object",
     "enum": "give one of the values named in the message",
     "literal_error": "give one of the values named in the message",
+    "extra_forbidden": "leave it out, or correct its name",
 }
 
 

@@ -4,8 +4,9 @@ Four things in moto 5.2 are not as in AWS, all of them in its import of REST API
 description, refuses Swagger 2.0, and takes neither ``uri`` nor ``httpMethod`` of a MOCK
 integration for optional. It does not know PutFunctionRecursionConfig, which is answered and
 forgotten. And an update of a stack takes what was never made, its condition being false, for
-something to change, and a parameter that is told as its default for a new one. A process of its
-own, for it warns of what it cannot do, and warnings are errors here.
+something to change, and a parameter that is told as its default for a new one; and one that is a
+list is shown as Python would. A process of its own, for it warns of what it cannot do, and warnings
+are errors here.
 """
 
 from __future__ import annotations
@@ -39,11 +40,13 @@ def serve() -> None:
     """Serve until standard input is closed."""
     from moto.apigateway.models import APIGatewayBackend
     from moto.awslambda.urls import url_paths
+    from moto.cloudformation.models import Stack
     from moto.cloudformation.parsing import ResourceMap
     from moto.server import ThreadedMotoServer
 
     _take_swagger(APIGatewayBackend)
     _heed_conditions(ResourceMap)
+    _show_lists(Stack)
     url_paths[r"{0}/2024-08-31/functions/(?P<name>[^/]+)/recursion-config$"] = _recursion
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
@@ -93,6 +96,19 @@ def _heed_conditions(resources: Any) -> None:
         return {**found, "Add": [*found["Add"], *never_made], "Modify": rest}
 
     resources.build_resource_diff = build_resource_diff
+
+
+def _show_lists(stack: Any) -> None:
+    showing = stack.parameter_list.fget
+
+    def parameter_list(self: Any) -> list[dict[str, Any]]:
+        return [
+            {**each, "ParameterValue": ",".join(value) if isinstance(value, list) else value}
+            for each in showing(self)
+            for value in [each["ParameterValue"]]
+        ]
+
+    stack.parameter_list = property(parameter_list)
 
 
 def _recursion(request: Any, full_url: str, headers: Any) -> tuple[int, dict[str, str], str]:

@@ -221,6 +221,8 @@ BAD = {
     "queue": ({**shell_demand("e", "true"),
                "execution_platform": {"aws_batch": {"job_queue_name": "nope"}}}, "job_queue_name"),
     "option": ({**shell_demand("e", "true"), "options": {"x": 1}}, "options.x"),
+    "option-name": ({**shell_demand("e", "true"), "options": {"clenup": "never"}},
+                    "leave it out, or correct its name"),
     "attempts": ({**shell_demand("e", "true"), "options": {"max_attempts": True}}, "max_attempts"),
     "fallback": ({**shell_demand("e", "true"), "options": {"fallback_job_queue_name": "no"}},
                  "fallback_job_queue_name"),

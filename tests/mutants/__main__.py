@@ -39,7 +39,7 @@ MODULES = [
 ]
 TESTS = [
     *sorted(ROOT.glob("tests/unit/test_lifecycle*.py")),
-    ROOT / "tests/unit/test_engine_edges.py",
+    *sorted(ROOT.glob("tests/unit/test_engine*.py")),
     ROOT / "tests/unit/test_child_times.py",
     ROOT / "tests/unit/test_children.py",
     ROOT / "tests/unit/test_faults.py",

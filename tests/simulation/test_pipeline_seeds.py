@@ -67,7 +67,7 @@ GUARDS = {
     "nobody is cancelled": (
         child_runs,
         "_cancel",
-        lambda family, progress, seen: progress.model_copy(update={"open": ()}),
+        lambda family, progress, seen, looked_at: progress.model_copy(update={"open": ()}),
     ),
     "what is over may be begun all the same": (
         child_runs,
@@ -79,7 +79,7 @@ GUARDS = {
     "who set out to start a run is not waited for": (
         child_runs,
         "is_past",
-        lambda family, progress, seconds: seconds > 600,
+        lambda progress, seconds, at: seconds > 600,
     ),
     "what did not succeed is kept as well": (
         kept_runs,

@@ -98,6 +98,14 @@ def test_a_fault_of_a_stage_that_has_ended_is_no_news():
     assert tried(run, 2) is run
 
 
+@pytest.mark.parametrize("error", [None, "no"], ids=["well", "badly"])
+def test_a_step_that_came_to_its_end_leaves_none_behind(error):
+    run = tried_often(begun(retry_policy=RetryPolicy.STAGE, max_attempts=2), 3)
+    ended = CallEnded(run_id="r", at=at(200), stage="a", attempt=1, error=error)
+    stage = decide(run, ended).run.stage("a")
+    assert (stage.faults, stage.faulted_at) == (0, None)
+
+
 def test_a_stage_with_faults_is_looked_at_soon():
     run = begun(check_seconds=900)
     assert run.next_check_at == at(900)
@@ -116,7 +124,6 @@ def test_a_stage_that_has_ended_is_looked_at_no_sooner_for_the_faults_it_had():
     stages = [StagePlan(name=name, action=CALL) for name in "ab"]
     run = tried(begun(*stages, check_seconds=900), 10)
     run = decide(run, CallEnded(run_id="r", at=at(11), stage="a", attempt=1, result=1)).run
-    assert run.stage("a").faults == 1
     assert decide(run, TimerFired(run_id="r", at=at(70))).run.next_check_at == at(970)
 
 

@@ -129,6 +129,8 @@ def _end(
         history=(*stage.history, entry),
         begin_status=None,
         begun_at=None,
+        faults=0,
+        faulted_at=None,
         **changes,
     )
 
