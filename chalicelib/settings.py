@@ -6,19 +6,19 @@ file, before the default. ``ENV_BASE`` and ``AWS_REGION`` count as well.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from chalicelib.core.errors import Misconfigured
 from chalicelib.core.limits import HTTP_CONNECTIONS
 from chalicelib.core.noun import Noun
 from chalicelib.core.site import FileSystems, Mount, Site
+from chalicelib.site_file import read_site
 from chalicelib.worker_settings import DataSyncSettings, LambdaEnvelope, WorkerSettings
 
 Runner = Literal["auto", "bubblewrap", "host", "docker"]
@@ -125,7 +125,7 @@ def load(
         for name in _FROM_ENVIRONMENT
         if (variable := f"FALSEWORK_{name.upper()}") in env
     }
-    site, file_systems = _site(env, site_file or _path(env.get("FALSEWORK_SITE")))
+    site, file_systems = read_site(env, site_file or _path(env.get("FALSEWORK_SITE")))
     told = {name: env[name] for name in _FOR_WORKERS if name in env} | site.worker_environment
     site = site.model_copy(update={"worker_environment": told})
     given = {name: value for name, value in (flags or {}).items() if value is not None}
@@ -228,46 +228,6 @@ def load_lambda_envelope(environ: Mapping[str, str] | None = None) -> LambdaEnve
 
 def _path(text: str | None) -> Path | None:
     return Path(text) if text else None
-
-
-def _site(env: Mapping[str, str], site_file: Path | None) -> tuple[Site, FileSystems | None]:
-    told = _read_site_file(site_file) if site_file else {}
-    keys = {"file_systems", "access_points"} & told.keys()
-    inventory = {key: told.pop(key) for key in keys}
-    for name, field in Site.model_fields.items():
-        if (text := env.get(f"FALSEWORK_{name.upper()}")) is not None:
-            told[name] = _parse(text, field.annotation)
-    told |= {
-        name: env[variable]
-        for name, variable in (("env_base", "ENV_BASE"), ("aws_region", "AWS_REGION"))
-        if env.get(variable)
-    }
-    try:
-        return Site.model_validate(told), (
-            FileSystems.model_validate(inventory) if inventory else None
-        )
-    except ValidationError as exc:
-        raise Misconfigured(f"site: {exc}") from exc
-
-
-def _read_site_file(path: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
-        raise Misconfigured(f"site file {path}: {exc}") from exc
-    if not isinstance(told, dict):
-        raise Misconfigured(f"site file {path}: a JSON object is needed, not {told!r:.60}")
-    return told
-
-
-def _parse(text: str, annotation: object) -> object:
-    """Scalars stand as they are and pydantic coerces them; lists and objects are JSON."""
-    if annotation in (str, int, bool) or not text.startswith(("{", "[")):
-        return text
-    try:
-        return TypeAdapter(Any).validate_json(text)
-    except ValidationError as exc:
-        raise Misconfigured(f"not JSON: {text[:60]!r}") from exc
 
 
 def _mounts(env: Mapping[str, str]) -> tuple[Mount, ...]:
