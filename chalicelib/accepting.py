@@ -7,12 +7,13 @@ new one does. What could not be performed at once is owed, and the sweep sees to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from chalicelib import engine, quotas
 from chalicelib.announcing import with_notices
 from chalicelib.children import check_on_its_own
 from chalicelib.core.allowances import check_allowed
-from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from chalicelib.core.errors import Conflict, InvalidRequest, NotFound, StaleRun, Unavailable
 from chalicelib.core.events import ResumeRequested, RollbackRequested, RunRequested
 from chalicelib.core.kind_submissions import KindSubmission
 from chalicelib.core.lifecycle import decide
@@ -32,17 +33,24 @@ def accept(event: RunRequested, ports: Ports) -> Run:
     its subclass TooManyRequests where the group's quota is used up; Forbidden for a group that
     is not the caller's or may not submit; InvalidRequest for an id that is for our own runs.
     """
-    check_not_own_id(event.run_id, event.kind, is_ours=ports.caller == ENGINE)
-    if ports.parent is not None:
-        plan = event.plan.model_copy(update={"parent": ports.parent, "root": ports.root})
-        event = event.model_copy(update={"plan": plan})
-    check_member(ports.caller.principal, event.group)
-    event = with_notices(event, ports.site)
+    event = _checked(event, ports)
     quotas.admit_new(event, ports)
     try:
         return engine.handle(event, ports)
-    except Unavailable:
+    except (Unavailable, StaleRun):
         return _accepted(event, ports)
+
+
+def rehearse(event: RunRequested, ports: Ports) -> RunRequested:
+    """Return what ``accept`` would save, and raise what it would raise; nothing is saved.
+
+    Only how much of a quota is free at the moment is not looked at: the request is not to blame.
+    """
+    event = _checked(event, ports)
+    quotas.check_new(event, ports)
+    with suppress(NotFound):
+        _same(ports.runs.load(event.run_id), event)
+    return event
 
 
 def accept_submission(
@@ -57,17 +65,14 @@ def accept_submission(
     ``made_up`` takes the place of what is fresh in the id of a run that has none of its own: who
     repeats a request under one key gets the same id. Raises as ``accept``.
     """
-    uid = ports.mint_uid()
-    run_id = submission.run_id or f"{submission.kind}-{made_up or uid}"
-    event = RunRequested(
-        run_id=run_id,
-        at=ports.clock(),
-        uid=uid,
-        kind=submission.kind,
-        group=submission.options.group,
-        plan=planned(run_id, uid),
-    )
-    return accept(event, ports)
+    return accept(_requested(submission, planned, ports, made_up), ports)
+
+
+def rehearse_submission(
+    submission: KindSubmission, planned: Callable[[str, str], Plan], ports: Ports
+) -> RunRequested:
+    """Return what ``accept_submission`` would save, and raise what it would raise."""
+    return rehearse(_requested(submission, planned, ports, None), ports)
 
 
 def begin_again(event: ResumeRequested | RollbackRequested, ports: Ports) -> Run:
@@ -84,7 +89,7 @@ def begin_again(event: ResumeRequested | RollbackRequested, ports: Ports) -> Run
         quotas.admit_again(before, ports)
     try:
         return engine.handle(event, ports)
-    except Unavailable:
+    except (Unavailable, StaleRun):
         run = ports.runs.load(event.run_id)
         if run.generation == before.generation:
             raise
@@ -122,13 +127,44 @@ def check_queue(field: str, name: str, ports: Ports) -> None:
         )
 
 
+def _requested(
+    submission: KindSubmission,
+    planned: Callable[[str, str], Plan],
+    ports: Ports,
+    made_up: str | None,
+) -> RunRequested:
+    uid = ports.mint_uid()
+    run_id = submission.run_id or f"{submission.kind}-{made_up or uid}"
+    return RunRequested(
+        run_id=run_id,
+        at=ports.clock(),
+        uid=uid,
+        kind=submission.kind,
+        group=submission.options.group,
+        plan=planned(run_id, uid),
+    )
+
+
+def _checked(event: RunRequested, ports: Ports) -> RunRequested:
+    """Return the request with whose it is and what it announces, or raise: it is no good."""
+    check_not_own_id(event.run_id, event.kind, is_ours=ports.caller == ENGINE)
+    if ports.parent is not None:
+        plan = event.plan.model_copy(update={"parent": ports.parent, "root": ports.root})
+        event = event.model_copy(update={"plan": plan})
+    check_member(ports.caller.principal, event.group)
+    return with_notices(event, ports.site)
+
+
 def _accepted(event: RunRequested, ports: Ports) -> Run:
-    """Something was unavailable: after the first save, or before it? Then nothing was accepted."""
-    run_id = event.run_id
+    """Something went wrong: after the first save, or before it? Then nothing was accepted."""
     try:
-        run = ports.runs.load(run_id)
+        run = ports.runs.load(event.run_id)
     except NotFound as exc:
         raise Unavailable("the run could not be saved; nothing was accepted") from exc
+    return _same(run, event)
+
+
+def _same(run: Run, event: RunRequested) -> Run:
     if (run.plan.request_digest, run.kind) != (event.plan.request_digest, event.kind):
-        raise Conflict(f"run {run_id} exists already, with another request; choose another id")
+        raise Conflict(f"run {run.id} exists already, with another request; choose another id")
     return run

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
-from chalicelib.accepting import accept, check_group, check_queues
+from chalicelib.accepting import accept, check_group, check_queues, rehearse
 from chalicelib.core.allowances import check_any_allows
 from chalicelib.core.data_sync.requests import DataSyncRequest
 from chalicelib.core.definition_rights import check_host_volumes
@@ -55,10 +55,7 @@ def submit(document: object, ports: Ports, origin: Mapping[str, JsonValue] | Non
 
 def plan_of(document: object, ports: Ports) -> RunRequested:
     """Return what a submission of the document would save; nothing is. Raises as ``submit``."""
-    submission, prepared = _prepare(document, ports)
-    create = prepared.response.setup_configs.batch_create_request
-    _check_queues(submission, create.job_queue_name, ports)
-    ports.facilities.resolve_image(create.image)
+    submission, prepared, _ = _looked_at(document, ports)
     return _requested(submission, prepared, ports)
 
 
@@ -110,10 +107,9 @@ def check(document: object, ports: Ports) -> list[str]:
 
     More than ``submit`` it also looks whether the inputs exist, which may change meanwhile.
     """
-    submission, prepared = _prepare(document, ports)
+    submission, prepared, image = _looked_at(document, ports)
+    rehearse(_requested(submission, prepared, ports), ports)
     create = prepared.response.setup_configs.batch_create_request
-    _check_queues(submission, create.job_queue_name, ports)
-    image = ports.facilities.resolve_image(create.image)
     return [
         f"run {submission.run_id} in group {submission.options.group}",
         *(
@@ -126,6 +122,14 @@ def check(document: object, ports: Ports) -> list[str]:
             for name, request in named_outputs(prepared)
         ),
     ]
+
+
+def _looked_at(document: object, ports: Ports) -> tuple[Submission, Scaffolding, str]:
+    """Return what is asked for, and its image by the name that is pulled."""
+    submission, prepared = _prepare(document, ports)
+    create = prepared.response.setup_configs.batch_create_request
+    _check_queues(submission, create.job_queue_name, ports)
+    return submission, prepared, ports.facilities.resolve_image(create.image)
 
 
 def _prepare(document: object, ports: Ports) -> tuple[Submission, Scaffolding]:
@@ -183,6 +187,7 @@ def _what_is_there(name: str, request: DataSyncRequest, ports: Ports) -> str:
             mend="put the object there first, or correct the path",
         )
     size = sum(each.size_bytes for each in found)
+    objects = "object" if len(found) == 1 else "objects"
     if len(found) > SHOWN_OBJECTS:
         return f"more than {SHOWN_OBJECTS} objects at {request.source_path}"
-    return f"{len(found)} object(s), {size} bytes, at {request.source_path}"
+    return f"{len(found)} {objects}, {size} bytes, at {request.source_path}"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import JsonValue
 
-from chalicelib.accepting import accept_submission, check_group
+from chalicelib.accepting import accept_submission, check_group, rehearse_submission
 from chalicelib.core.demand.wire import Wire
 from chalicelib.core.documents import at_field, parse_document
 from chalicelib.core.errors import InvalidRequest
@@ -42,9 +42,13 @@ def submit_pipeline(
 
 
 def preview_pipeline(document: object, ports: Ports, checks: Checks) -> dict[str, JsonValue]:
-    """Return the plan that the document would become; nothing is created."""
-    _, plan = _prepare(document, ports, checks)
-    return {"stages": [_shown(stage) for stage in plan.stages]}
+    """Return the plan that the document would become; nothing is created.
+
+    Raises as ``submit_pipeline``.
+    """
+    submission, plan = _prepare(document, ports, checks)
+    planned = rehearse_submission(submission, lambda *_: plan, ports).plan
+    return {"stages": [_shown(stage) for stage in planned.stages]}
 
 
 def _shown(stage: StagePlan) -> JsonValue:

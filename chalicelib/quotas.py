@@ -39,8 +39,14 @@ def admit_new(event: RunRequested, ports: Ports) -> None:
     """
     quota = _quota_of(event.group, ports)
     if quota is not None and not _is_there(event.run_id, ports):
-        entry = _entry(event.run_id, event.uid, 1, event.plan, event.at)
-        _admit(event.group, entry, quota, ports)
+        _admit(event.group, _new_entry(event), quota, ports)
+
+
+def check_new(event: RunRequested, ports: Ports) -> None:
+    """Raise Forbidden for a group that has no rules or a run that never fits; take up nothing."""
+    quota = _quota_of(event.group, ports)
+    if quota is not None:
+        quotas.check_fits(_new_entry(event), quota)
 
 
 def admit_again(run: Run, ports: Ports) -> None:
@@ -54,6 +60,10 @@ def admit_again(run: Run, ports: Ports) -> None:
 def _quota_of(group: str, ports: Ports) -> Quota | None:
     rules = rules_of(group, ports.site.groups)
     return None if rules is None else rules.quota
+
+
+def _new_entry(event: RunRequested) -> Entry:
+    return _entry(event.run_id, event.uid, 1, event.plan, event.at)
 
 
 def _entry(run_id: str, uid: str, generation: int, plan: Plan, at: datetime) -> Entry:

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import re
+from pathlib import Path
 from typing import Any, Final
 
 from chalicelib import bootstrap
@@ -73,6 +74,8 @@ def sync(arguments: argparse.Namespace) -> Exit:
     if arguments.dry_run:
         return _dry_run(arguments, body)
     settings = settings_of(arguments)
+    if not settings.url:
+        _look_for(body["source_path"])
     connection = connect(settings)
     run_id = connection.post("/data-syncs", json.dumps(body).encode()).document["id"]
     code = see_through(connection, settings, run_id, arguments, TransferNote(connection))
@@ -140,6 +143,13 @@ def _body(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.group:
         body["options"] = {"group": arguments.group}
     return body
+
+
+def _look_for(source: str) -> None:
+    """Raise Complaint for a path of this machine at which there is nothing to copy."""
+    if path_kind(source) == "local" and not Path(source).exists():
+        raise Complaint("there is nothing at this path", field="SRC", value=source,
+                        mend="name a file or a folder that is there")  # fmt: skip
 
 
 def _dry_run(arguments: argparse.Namespace, body: dict[str, Any]) -> Exit:

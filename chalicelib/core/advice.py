@@ -1,140 +1,22 @@
-"""What a run's error means in plain words, and what whoever reads it can do. Sentences only.
+"""Why a run ended as it did, and what whoever reads it can do. Sentences only.
 
-An ended run goes on with ``resume``, within the same request. What can only be mended in the
-request needs another id, for a run never changes what it was asked for.
+What each cause means stands in ``remedies.py``; here it is told of this run: the names of its own
+stages and jobs, and never of some that it does not have.
 """
 
 from __future__ import annotations
 
 import shlex
-from typing import Final, NamedTuple
+from typing import Final
 
 from chalicelib.core.job_state import JobState
 from chalicelib.core.lifecycle.attempts import is_exhausted
 from chalicelib.core.lifecycle.endings import WITHOUT_REASON
-from chalicelib.core.run import Run, RunError
+from chalicelib.core.plans.plan import JobAction
+from chalicelib.core.remedies import ADVICE, ANEW, RESUME, SPENT, UNKNOWN
+from chalicelib.core.run import Run, RunError, StageStatus
 from chalicelib.core.states.failures import child_named
 
-
-class Advice(NamedTuple):
-    """For one cause; ``{run}``, ``{stage}``, ``{job}``, ``{queue}``, ``{resume}`` are put in."""
-
-    meaning: str
-    mend: str
-    then: str = ""
-    """What to do after that, as a sentence of its own."""
-
-
-_LOGS: Final = "falsework logs {run} --stage {stage}"
-_ANEW: Final = "submit it again under another id"
-_RESUME: Final = "resume it: falsework resume {run}"
-_SPENT: Final = _ANEW + ", for its attempts are used up"
-_ANEW_OR_RESUME: Final = (
-    f"If the request has to change, {_ANEW}; else, when the cause is mended, {{resume}}"
-)
-
-ADVICE: Final = {
-    "user": Advice(
-        "the command ran and failed",
-        f"Look at what it wrote: {_LOGS}",
-        _ANEW_OR_RESUME,
-    ),
-    "infrastructure": Advice(
-        "the host or the network failed under the job, not the command",
-        "There is nothing to correct: {resume}",
-    ),
-    "out_of_memory": Advice(
-        "the job needed more memory than it had asked for, and was killed",
-        "Give it more (resource_requirements.memory, in MiB) and " + _ANEW + ".",
-        "If it only needs less this time, {resume}",
-    ),
-    "timeout": Advice(
-        "it took longer than it is allowed to, and was stopped",
-        f"The message says whose limit it was. Find out what took so long: {_LOGS}",
-        "For less to do, or another limit (options.timeout_seconds, or that of queue {queue} or "
-        f"of the job definition), {_ANEW}; to try once more within the same one, {{resume}}",
-    ),
-    "queue_wait": Advice(
-        "no host took its job in the time that it may wait",
-        "Are the hosts of queue {queue} enabled, in order, and as large as the job asks for? "
-        "When they are, {resume}",
-        "For smaller resource_requirements, a longer options.queue_wait_timeout_seconds or an "
-        f"options.fallback_job_queue_name, {_ANEW}.",
-    ),
-    "attempts_exhausted": Advice(
-        "the attempts that all stages share (retry_policy GLOBAL) were used up before its turn",
-        f"Give it a larger options.max_attempts and {_ANEW}.",
-    ),
-    "canceled": Advice(
-        "Falsework had the job stopped",
-        "The message says why. If the work is still wanted, {resume}",
-    ),
-    "misconfigured": Advice(
-        "the job could not be started as it was described",
-        "As it is it will never run: correct the image's name, the command, the resources or the "
-        f"permissions that the message speaks of, and {_ANEW}.",
-        "If what was wrong is not in the request, mend it and {resume}",
-    ),
-    "refused": Advice(
-        "the job was refused when it was submitted",
-        "Correct what the message speaks of.",
-        _ANEW_OR_RESUME,
-    ),
-    "lost": Advice(
-        "nobody knows what became of its job",
-        "It may have run. Look for {job} in queue {queue} and at what it wrote before you "
-        "{resume}",
-    ),
-    "worker": Advice(
-        "the worker that copies or removes files failed",
-        "If the message names something to correct, correct it; where the command has to run "
-        f"again for that: falsework rollback {{run}} execute. What the worker wrote: {_LOGS}",
-        _ANEW_OR_RESUME,
-    ),
-    "no_response": Advice(
-        "the job ended well and left no response",
-        "The program has to put its response, as JSON, where AWS_LAMBDA_EVENT_RESPONSE_LOCATION "
-        "(an executor's --output-location) says. Does it, and may it write there? What it wrote "
-        "to its log: falsework logs {run}",
-        _ANEW_OR_RESUME,
-    ),
-    "bad_response": Advice(
-        "what was left as the response cannot be taken as one",
-        "A response is one JSON value in UTF-8, of 256 KiB at most: let the program put what is "
-        "larger into an object of its own and answer with the name of that.",
-        _ANEW_OR_RESUME,
-    ),
-    "function": Advice(
-        "the function was called, and raised an error",
-        "The message is its own; its log (on AWS: CloudWatch, /aws/lambda/<its name>) tells where "
-        "it came from.",
-        f"If the payload has to change, {_ANEW}; else, when the function is mended, {{resume}}",
-    ),
-    "child": Advice(
-        "a run that it started did not succeed, or could not be started",
-        "What it came to: falsework why {child}",
-        "If the document has to change, {anew}; else, when the cause is mended, {resume}. Its "
-        "stage then keeps the runs that succeeded, and starts the others anew.",
-    ),
-    "pipeline": Advice(
-        "what its document refers to could not be worked out, or is more than can be kept",
-        f"Correct what the message speaks of and {_ANEW}.",
-    ),
-    "fault": Advice(
-        "an error that nobody foresaw came up in a step that Falsework performs itself: most "
-        "likely a fault of ours",
-        "Tell whoever runs this deployment: the log of the engine has its traceback.",
-        "When it is mended, {resume}",
-    ),
-    "call": Advice(
-        "a step that Falsework performs itself could not be done",
-        f"If the message speaks of something in the request, correct it and {_ANEW}; else the "
-        "log of the engine tells more.",
-        "When the cause is mended, {resume}",
-    ),
-}
-
-_UNKNOWN: Final = Advice("it failed", "The message tells what is known.")
 _CANCELED: Final = (
     "was canceled by a request (falsework cancel, or POST /runs/{id}/cancel); whose it "
     "was tells GET /runs/{id}/audit."
@@ -169,7 +51,7 @@ def explain(
         return [f"{subject} failed: {error.message}"]
     job = run.job(error.stage) or _last(run, error.stage)
     code = job.exit_code if job is not None and _is_told(job, error) else None
-    advice = ADVICE.get(error.cause, _UNKNOWN)
+    advice = ADVICE.get(error.cause, UNKNOWN)
     failed = "" if code is None else f" (exit code {code})"
     names = {
         "run": shlex.quote(run.id),
@@ -177,8 +59,9 @@ def explain(
         "job": job.name if job else "its job",
         "queue": job.queue if job else "its queue",
         "resume": _resume(top or run),
-        "anew": _ANEW,
+        "anew": ANEW,
         "child": _child(error),
+        "rerun": _rerun(run),
     }
     return [
         f"{subject} failed in stage {error.stage}: {advice.meaning}{failed}.",
@@ -201,13 +84,23 @@ def waiting_for_room(job: JobState) -> str:
 
 def _resume(run: Run) -> str:
     """A run that has used up what GLOBAL allows is never resumed."""
-    return _SPENT if is_exhausted(run) else _RESUME.format(run=shlex.quote(run.id))
+    return SPENT if is_exhausted(run) else RESUME.format(run=shlex.quote(run.id))
 
 
 def _child(error: RunError) -> str:
     """The message says whose end it was, unless the run was never there."""
     found = child_named(error.message)
     return shlex.quote(found) if found else "RUN, where the message names one"
+
+
+def _rerun(run: Run) -> str:
+    """How the user's own command is run once more, where one has run: clean-ups have none."""
+    for plan in run.plan.stages:
+        is_own = isinstance(plan.action, JobAction) and not plan.action.is_worker
+        if is_own and run.stage(plan.name).status is StageStatus.COMPLETE:
+            verb = f"falsework rollback {shlex.quote(run.id)} {plan.name}"
+            return f"; where the command has to run again for that: {verb}"
+    return ""
 
 
 def _is_told(job: JobState, error: RunError) -> bool:

@@ -30,7 +30,12 @@ from chalicelib.core.function_requests import (
     by_name,
     check_mounts,
 )
-from chalicelib.core.kind_submissions import KindSubmission, check_kind, split_document
+from chalicelib.core.kind_submissions import (
+    KindSubmission,
+    check_kind,
+    check_known,
+    split_document,
+)
 from chalicelib.core.site import Site
 from chalicelib.core.states.batch_forms import camel, requirements
 from chalicelib.core.states.merging import merged
@@ -127,6 +132,7 @@ def parse_batch_job(document: object, site: Site) -> KindSubmission:
     """Return the submission. Raises InvalidRequest, naming the field that does not fit."""
     body, run_id, options = split_document(document, "a Batch job")
     check_kind(body.pop("kind", KIND), KIND)
+    check_known(body, BatchJobRequest, "a Batch job")
     request = BatchJobRequest.parse(merged(_defaults(body, site), by_name(body, BatchJobRequest)))
     _check_definition(request)
     check_mounts(request.mount_points, request.volumes, request.mount_point_configs)

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from chalicelib.core.errors import InvalidRequest, TooLarge
+from chalicelib.core.patterns import WORDS
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -54,7 +55,15 @@ _MENDS: Final = {
     "enum": "give one of the values named in the message",
     "literal_error": "give one of the values named in the message",
     "extra_forbidden": "leave it out, or correct its name",
+    "greater_than_equal": "give a number of at least {ge}",
+    "greater_than": "give a number above {gt}",
+    "less_than_equal": "give a number of at most {le}",
+    "less_than": "give a number below {lt}",
+    "string_too_long": "give {max_length} characters at most",
+    "too_long": "give {max_length} at most",
+    "too_short": "give {min_length} at least",
 }
+"""Pydantic's types of errors; what stands in braces is in their context."""
 
 
 def parse_document(model: type[Model], document: object) -> Model:
@@ -94,9 +103,14 @@ def _relocated(cause: InvalidRequest, outer: str) -> InvalidRequest:
 
 def _translated(error: ErrorDetails, field: str) -> InvalidRequest:
     value = None if error["type"] == "missing" else shortened(error["input"])
-    mend = _MENDS.get(error["type"], "correct the value as the message says")
+    context = error.get("ctx", {})
+    words = WORDS.get(str(context.get("pattern")))
+    if words is not None:
+        message, mend = "the value is not of the form that is needed", f"give {words}"
+    else:
+        message = error["msg"].replace("valid tuple", "list").replace("valid dictionary", "object")
+        mend = _MENDS.get(error["type"], "correct the value as the message says").format(**context)
     name = field or "the document"
-    message = error["msg"].replace("valid tuple", "list").replace("valid dictionary", "object")
     return InvalidRequest(f"{name}: {message}", field=field, value=value, mend=mend)
 
 
@@ -118,10 +132,10 @@ def at_field(field: str) -> Iterator[None]:
 
 
 def shortened(value: object) -> object:
-    """Return the value itself where it is short, else the beginning of it as text."""
+    """Return the value itself where it is short; of lists and objects, and what is long, text."""
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)  # JSON has no such number, and problem documents are JSON
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int | float) or value in ([], {}):
         return value
     text = value if isinstance(value, str) else reprlib.repr(value)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"

@@ -26,6 +26,7 @@ from chalicelib.core.kind_submissions import KindSubmission, check_kind, split_d
 from chalicelib.core.own_bucket import check_not_own
 from chalicelib.core.paths import efs_parts, path_kind
 from chalicelib.core.site import Site
+from chalicelib.core.whole_places import check_not_whole
 
 SYNC: Final = "data-sync"
 CLEAN_UP: Final = "file-system-cleanup"
@@ -73,6 +74,7 @@ def parse_file_request(kind: str, document: object, site: Site) -> FileSubmissio
         _check_kind(kind, field, path)
     for field, path in temporary_places_of(request):
         check_not_own(field, path, site)
+    check_not_whole(request, is_deleting=bool(body.get("delete")))
     return FileSubmission(kind, request, run_id, options)
 
 

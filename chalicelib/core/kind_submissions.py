@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
-from pydantic import Field, JsonValue
+from pydantic import AliasChoices, Field, JsonValue
 
 from chalicelib.core.demand.wire import Wire
 from chalicelib.core.documents import at_field, parse_document, shortened
@@ -79,6 +80,33 @@ def check_kind(told: object, kind: str) -> None:
             value=shortened(told),
             mend=f"give {kind}, or leave it out",
         )
+
+
+def check_known(body: Mapping[str, Any], model: type[Wire], what: str) -> None:
+    """Raise InvalidRequest for a key that is no field of the model, in any of its spellings.
+
+    For kinds whose format is ours alone: a misspelt field would silently have its default. The
+    formats that we have from others ignore what they do not know.
+    """
+    known = _spellings(model)
+    for name, value in body.items():
+        if name not in known:
+            alike = get_close_matches(str(name), known, n=1)
+            raise InvalidRequest(
+                f"{what} has no field {name!r:.100}",
+                field=str(shortened(name)),
+                value=shortened(value),
+                mend="leave it out" + (f", or write {alike[0]} if that is meant" if alike else ""),
+            )
+
+
+def _spellings(model: type[Wire]) -> list[str]:
+    found = []
+    for name, field in model.model_fields.items():
+        told = field.validation_alias
+        others = told.choices if isinstance(told, AliasChoices) else (told, field.alias)
+        found += [name, *(each for each in others if isinstance(each, str))]
+    return found
 
 
 def kind_of(document: object) -> str | None:

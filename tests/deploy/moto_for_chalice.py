@@ -4,9 +4,9 @@ Four things in moto 5.2 are not as in AWS, all of them in its import of REST API
 description, refuses Swagger 2.0, and takes neither ``uri`` nor ``httpMethod`` of a MOCK
 integration for optional. It does not know PutFunctionRecursionConfig, which is answered and
 forgotten. And an update of a stack takes what was never made, its condition being false, for
-something to change, and a parameter that is told as its default for a new one; and one that is a
-list is shown as Python would. A process of its own, for it warns of what it cannot do, and warnings
-are errors here.
+something to change, and a parameter that is told as its default for a new one; and lists that are
+parameters are shown as Python shows them. A process of its own, for it warns of what it cannot do,
+and warnings are errors here.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from infra import destroy, foundation, leftovers, templates
@@ -174,6 +175,35 @@ class Stacks(FakeCloudFormation):
     def get_paginator(self, _):
         listed = {"StackResourceSummaries": self.listed}
         return SimpleNamespace(paginate=lambda **_: [listed])
+
+
+class FakeTable:
+    """A table that is updated for as long as nobody waits; it takes no deletion then."""
+
+    def __init__(self):
+        self.status = "ACTIVE"
+
+    def update_table(self, **_):
+        self.status = "UPDATING"
+
+    def get_waiter(self, name):
+        return SimpleNamespace(wait=lambda **_: self._wait(name))
+
+    def _wait(self, name):
+        assert self.status == {"table_exists": "UPDATING", "table_not_exists": "DELETING"}[name]
+        self.status = "ACTIVE" if name == "table_exists" else "GONE"
+
+    def delete_table(self, **_):
+        if self.status != "ACTIVE":
+            told = {"Error": {"Code": "ResourceInUseException", "Message": self.status}}
+            raise ClientError(told, "DeleteTable")
+        self.status = "DELETING"
+
+
+def test_a_table_is_deleted_when_its_protection_has_been_taken_away():
+    table = FakeTable()
+    destroy._remove_table(table, "falsework-dev")
+    assert table.status == "GONE"
 
 
 def test_a_file_system_goes_with_the_access_points_that_groups_have_in_it(aws):

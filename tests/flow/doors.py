@@ -6,22 +6,27 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from chalice.app import Chalice
 from chalice.test import Client, HTTPResponse
 
+from chalicelib import bootstrap
 from chalicelib.core.errors import NotFound
 from chalicelib.core.principals import LOCAL
 from chalicelib.local.database import Database
 from chalicelib.local.object_store import LocalObjectStore
 from chalicelib.local.run_store import LocalRunStore
+from chalicelib.settings import Settings
 from chalicelib.web.api import rest_app
 from chalicelib.web.asked import trusting
+from chalicelib.web.gateway import Gateway
+from chalicelib.web.server import Server
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -128,3 +133,18 @@ def eventually(is_so: Callable[[], Any], seconds: float = 30) -> Any:
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.02)
     return answer
+
+
+@contextmanager
+def serving_here(root: Path, **told: Any) -> Iterator[int]:
+    """Yield the port of a server in this process, which is told what the test wants of it."""
+    bootstrap.use(Settings(root=root))
+    server = Server("127.0.0.1", 0, Gateway(trusted=LOCAL), **told)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

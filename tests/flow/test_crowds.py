@@ -6,15 +6,11 @@ import json
 import socket
 import threading
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
-from chalicelib import bootstrap
-from chalicelib.core.principals import LOCAL
-from chalicelib.settings import Settings
-from chalicelib.web.gateway import Gateway
-from chalicelib.web.server import Server
+from tests.flow.doors import serving_here
 from tests.flow.test_server import serving as served
 
 HALF = b"GET /health HTTP/1.1\r\nHost: loc"
@@ -23,22 +19,9 @@ LAST = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 MOST = 4
 
 
-@contextmanager
 def serving(root, request_seconds):
     """Yield the port of a server in this process that has few places."""
-    bootstrap.use(Settings(root=root))
-    server = Server(
-        "127.0.0.1", 0, Gateway(trusted=LOCAL), request_seconds=request_seconds,
-        most_connections=MOST,
-    )  # fmt: skip
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return serving_here(root, request_seconds=request_seconds, most_connections=MOST)
 
 
 @pytest.fixture

@@ -151,9 +151,12 @@ def test_what_the_pace_refuses_is_submitted_later_and_once(world):
     assert world.batch.accepted == {"stage-in": 1}
 
 
-def test_a_run_is_accepted_once_it_is_saved_whatever_happens_then(world):
+@pytest.mark.parametrize(
+    "error", [Unavailable("the object store is down"), StaleRun("others were faster")], ids=repr
+)
+def test_a_run_is_accepted_once_it_is_saved_whatever_happens_then(world, error):
     def down(*_: Any) -> None:
-        raise Unavailable("the object store is down")
+        raise error
 
     write = world.ports.objects.write
     alter(world, "objects", write=down)

@@ -97,6 +97,8 @@ def test_the_same_request_under_its_id_is_the_same_run(http, route):
             {"image": "a", "container_overrides": {"Vcpus": 1}},
             "container_overrides.vcpus",
         ),
+        ("/batch-jobs", {"image": "a", "memry": 512}, "memry"),
+        ("/batch-jobs", {"image": "a", "array_properties": {"size": 3}}, "array_properties"),
         ("/lambda-functions", {"function_name": "f", "kind": "batch-lambda"}, "kind"),
     ],
 )

@@ -9,7 +9,6 @@ import re
 import signal
 import socket
 import subprocess
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,13 +16,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from chalicelib import bootstrap
 from chalicelib.core.limits import LAMBDA_PAYLOAD_BYTES
-from chalicelib.core.principals import LOCAL
-from chalicelib.settings import Settings
-from chalicelib.web.gateway import Gateway
-from chalicelib.web.server import Server
-from tests.flow.doors import command, environment, eventually, falsework, shell_demand, until
+from tests.flow.doors import (
+    command,
+    environment,
+    eventually,
+    falsework,
+    serving_here,
+    shell_demand,
+    until,
+)
 
 
 @contextmanager
@@ -232,21 +234,6 @@ def test_the_routes_refusals_come_through(port, request_, status):
     assert _ask(port, *request_)[0] == status
 
 
-@contextmanager
-def _impatient(root):
-    """Yield the port of a server in this process that waits for half a second only."""
-    bootstrap.use(Settings(root=root))
-    server = Server("127.0.0.1", 0, Gateway(trusted=LOCAL), request_seconds=0.5)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @pytest.mark.parametrize(
     ("start", "status"),
     [
@@ -257,7 +244,7 @@ def _impatient(root):
     ids=["silent", "half-a-head", "half-a-body"],
 )
 def test_a_client_that_drips_is_cut_off_by_one_deadline(tmp_path, start, status):
-    with _impatient(tmp_path / "root") as port:
+    with serving_here(tmp_path / "root", request_seconds=0.5) as port:
         begun = time.monotonic()
         with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
             client.sendall(start)

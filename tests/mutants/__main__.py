@@ -45,6 +45,7 @@ TESTS = [
     ROOT / "tests/unit/test_faults.py",
     ROOT / "tests/unit/test_notices.py",
     ROOT / "tests/unit/test_measures.py",
+    ROOT / "tests/flow/test_audits.py",
     ROOT / "tests/flow/test_child_runs.py",
     ROOT / "tests/flow/test_kept_runs.py",
     ROOT / "tests/flow/test_engine.py",

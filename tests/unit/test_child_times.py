@@ -15,7 +15,7 @@ from chalicelib.core.errors import Unavailable
 from chalicelib.core.events import ChildrenTimed, TimerFired
 from chalicelib.core.job_state import SUCCEEDED, ChildTimes, JobState, JobStatus
 from chalicelib.core.lifecycle import decide, owed
-from chalicelib.core.limits import BATCH_DESCRIBE_IDS
+from chalicelib.core.limits import BATCH_DESCRIBE_IDS, BATCH_REMEMBERS_ENDED_JOBS_SECONDS
 from chalicelib.core.run import Run
 from chalicelib.job_ports import JobSeen
 from tests.unit import runs
@@ -80,6 +80,21 @@ def test_what_batch_has_forgotten_without_an_answer_is_not_asked_for_ever(second
     assert (after.next_check_at is None, commands == ()) == (is_given_up, is_given_up)
     end = SIZE if is_given_up else 1000
     assert after.jobs[0].child_times == so_far.model_copy(update={"next": end})
+
+
+def test_children_of_whom_nobody_ever_told_anything_are_given_up_as_well():
+    run = a_run(an_array(), next_check_at=runs.at(1500))
+    later = run.settled_at + timedelta(seconds=BATCH_REMEMBERS_ENDED_JOBS_SECONDS)
+    after, commands = decide(run, TimerFired(run_id="r1", at=later))
+    assert (after.jobs[0].child_times, commands) == (ChildTimes(next=SIZE), ())
+
+
+def test_a_settled_run_that_is_due_for_nothing_is_not_due_for_ever():
+    """The version that put it into the due index saw something to do that this one does not."""
+    run = a_run(a_job(1), next_check_at=runs.at(1500))
+    looked = decide(run, TimerFired(run_id="r1", at=runs.at(1500)))
+    assert (looked.run.next_check_at, looked.commands) == (None, ())
+    assert decide(looked.run, TimerFired(run_id="r1", at=runs.at(1600))) == (looked.run, ())
 
 
 @pytest.mark.parametrize("first", [0, 2000], ids=["it comes twice", "it comes too early"])

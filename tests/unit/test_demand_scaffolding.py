@@ -143,7 +143,7 @@ def test_resources_that_are_not_asked_for_are_left_out() -> None:
     ("changes", "field"),
     [
         ({"execution_parameters": {"command": []}}, f"{PARAMETERS}.command"),
-        ({"execution_parameters": {"command": ["a\0"]}}, f"{PARAMETERS}.command"),
+        ({"execution_parameters": {"command": ["a\0"]}}, f"{PARAMETERS}.command.0"),
         ({"execution_platform": {}}, "demand_execution.execution_platform.aws_batch"),
         ({"execution_type": "t" * 44}, "demand_execution.execution_type"),
         (

@@ -56,7 +56,7 @@ def nested(levels: int) -> Any:
         ({"inner": {"size": "x"}}, "inner.size", "x", "give an integer"),
         ({"inner": {"names": ["a", 2]}}, "inner.names.1", 2, "give a string"),
         ({"inner": {"names": "a"}}, "inner.names", "a", "give a list"),
-        ({"inner": {"size": 10}}, "inner.size", 10, "correct the value"),
+        ({"inner": {"size": 10}}, "inner.size", 10, "give a number of at most 9"),
         ([1], "", "[1]", "give an object"),
     ],
     ids=repr,

@@ -404,3 +404,19 @@ def test_a_stop_is_repeated_until_the_job_has_ended(world):
         engine.sweep(world.ports)
     assert asked == []
     assert world.runs.load("e1").settled_at is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "faults"),
+    [(OSError("no room"), 0), (MemoryError(), 0), (KeyError("x"), 1)],
+    ids=["disk", "memory", "ours"],
+)
+def test_what_nobody_foresaw_stays_owed_and_is_counted_unless_the_host_had_no_room(
+    world, error, faults
+):
+    world.submit(a_demand())
+    alter(world, "claims", holder=failing(error))
+    with pytest.raises(Unavailable, match=f"^run e1: {type(error).__name__} in "):
+        world.deliver("e1")
+    stage = world.runs.load("e1").stage("stage-in")
+    assert (stage.status, stage.faults) == (StageStatus.RUNNING, faults)

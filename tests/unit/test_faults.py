@@ -53,6 +53,13 @@ def test_the_place_is_the_last_one_of_our_own_code():
     assert told(caught_there.value).partition(" in ")[2].startswith("core/documents.py, line ")
 
 
+def test_a_library_that_our_code_has_called_is_not_the_place():
+    ours = compile("import json\njson.loads('{')", "/lib/chalicelib/notes.py", "exec")
+    with pytest.raises(ValueError, match="Expecting") as caught_there:
+        exec(ours)
+    assert told(caught_there.value) == "JSONDecodeError in notes.py, line 2"
+
+
 ATTEMPT = {"generation": 1, "attempt": 1}
 STEPS = {
     "call": MakeCall(stage="stage-in", **ATTEMPT),

@@ -33,6 +33,27 @@ def test_a_sync_keeps_every_option_of_the_wire_format():
 
 
 @pytest.mark.parametrize(
+    ("kind", "document"),
+    [
+        (SYNC, {**ENDS, "destination_path": "s3://bucket"}),
+        (SYNC, {"source_path": "/data/", "destination_path": "/", "delete": True}),
+        ("remove-data-paths", {"paths": ["s3://bucket", "/tmp/x"]}),
+        ("data-path-stats", {"path": "/"}),
+    ],
+    ids=["nothing is deleted there", "delete has no meaning", "objects are skipped", "only read"],
+)
+def test_a_whole_place_may_be_named_where_nothing_of_it_goes(kind, document):
+    assert parsed(kind, DESK, **document).kind == kind
+
+
+def test_the_root_of_this_machine_is_never_removed():
+    with pytest.raises(InvalidRequest) as refused:
+        parsed("remove-data-paths", DESK, paths=["/tmp/.."])
+    assert (refused.value.field, refused.value.value) == ("paths.0", "/tmp/..")
+    assert refused.value.mend == "name a folder below it"
+
+
+@pytest.mark.parametrize(
     ("site", "told", "deletes"),
     [
         (Site(), {}, False),
@@ -75,6 +96,9 @@ def test_one_content_has_one_digest_however_it_is_spelled():
         (SYNC, {**ENDS, "filter_config": {"include": "("}}, "filter_config.include"),
         ("remove-data-paths", {"paths": [f"{FS}:/a", "/etc"]}, "paths.1"),
         ("remove-data-paths", {"paths": "s3://bucket/x"}, "paths"),
+        ("remove-data-paths", {"paths": [f"{FS}:/a", f"{FS}:/a/.."]}, "paths.1"),
+        (SYNC, {**ENDS, "destination_path": "s3://bucket", "delete": True}, "destination_path"),
+        (SYNC, {**ENDS, "destination_path": f"{FS}:/", "delete": True}, "destination_path"),
         ("data-path-stats", {}, "path"),
         ("outdated-data-paths", {"path": f"{FS}:/a", "min_depth": -1}, "min_depth"),
         (CLEAN_UP, {"path": "s3://bucket/in/"}, "path"),

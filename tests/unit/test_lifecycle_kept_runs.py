@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.core.events import CancelRequested, ResumeRequested, RollbackRequested
+from chalicelib.core.events import (
+    CancelRequested,
+    ResumeRequested,
+    RollbackRequested,
+    StageTried,
+)
 from chalicelib.core.lifecycle import decide
+from chalicelib.core.lifecycle.faults import MOST_FAULTS
 from chalicelib.core.run import Children, Run, RunState
 from tests.unit.runs import at
 from tests.unit.test_lifecycle_turns import RUNS, a_call, begun, called, gone
@@ -64,3 +70,12 @@ def test_a_closing_stage_starts_all_of_its_runs_again():
     run = decide(run, gone(2, "hook", result=1)).run
     assert (run.state, run.stage("hook").former) == (RunState.ERROR, FIRST)
     assert resumed(run).stage("hook").former is None
+
+
+def test_runs_that_were_let_go_are_kept_as_well_if_they_succeed_all_the_same():
+    run = decide(begun(RUNS), CancelRequested(run_id="r", at=at(1))).run
+    about = {"run_id": "r", "stage": "runs", "generation": 1, "attempt": 1, "fault": "KeyError"}
+    for minute in range(1, MOST_FAULTS + 1):
+        run = decide(run, StageTried(at=at(60 * minute), **about)).run
+    assert run.settled_at is not None
+    assert resumed(run, 9000).stage("runs").former == FIRST

@@ -10,8 +10,8 @@ import pytest
 
 from chalicelib import calls, engine, intake
 from chalicelib.aws.emf import EmfLines
-from chalicelib.core.errors import StaleRun, Unavailable
-from chalicelib.core.events import SubmissionDeferred
+from chalicelib.core.errors import NotFound, StaleRun, Unavailable
+from chalicelib.core.events import CancelRequested, SubmissionDeferred
 from chalicelib.core.job_state import ChildTimes, JobStatus
 from chalicelib.core.lifecycle import decide
 from chalicelib.core.measures import LONG_OVER, Measure, Metric, changes, looked_at
@@ -170,7 +170,7 @@ def test_what_could_not_be_saved_is_not_measured(world, measured):
         def save(self, run: Run) -> Run:
             raise StaleRun(run.id)
 
-    with pytest.raises(StaleRun):
+    with pytest.raises(Unavailable, match="nothing was accepted"):
         intake.submit(a_demand(), world.ports._replace(runs=Stale()))
     assert measured == []
 
@@ -244,7 +244,39 @@ def test_the_sweep_tells_how_many_it_saw_how_late_and_with_how_much_trouble(worl
     assert not of(measured, Metric.SWEEP_TROUBLES)
 
 
-def test_a_run_that_cannot_be_swept_is_counted_as_trouble(world, measured):
+def test_a_look_that_others_were_faster_than_is_late_only_once(world, measured):
+    world.submit(a_demand())
+    world.pass_time(100)
+    measured.clear()
+    saves: list[Run] = []
+
+    class Raced:
+        def __getattr__(self, name):
+            return getattr(world.runs, name)
+
+        def save(self, run: Run) -> Run:
+            saves.append(run)
+            if len(saves) == 1:
+                raise StaleRun(run.id)
+            return world.runs.save(run)
+
+    engine.sweep(world.ports._replace(runs=Raced()))
+    assert len(saves) > 1
+    assert len(of(measured, Metric.SWEEP_LAG_SECONDS)) == 1
+
+
+def test_only_a_look_is_late_and_no_other_event(world, measured):
+    world.submit(a_demand())
+    world.pass_time(100)
+    measured.clear()
+    engine.handle(CancelRequested(run_id="e1", at=world.now), world.ports)
+    assert not of(measured, Metric.SWEEP_LAG_SECONDS)
+
+
+@pytest.mark.parametrize(
+    "error", [Unavailable, NotFound, RuntimeError], ids=["no answer", "not there", "our fault"]
+)
+def test_a_run_that_cannot_be_swept_is_counted_as_trouble(world, measured, error):
     world.submit(a_demand())
     world.pass_time(100)
     measured.clear()
@@ -254,7 +286,7 @@ def test_a_run_that_cannot_be_swept_is_counted_as_trouble(world, measured):
             return getattr(world.runs, name)
 
         def load(self, run_id: str) -> Run:
-            raise Unavailable(run_id)
+            raise error(run_id)
 
     engine.sweep(world.ports._replace(runs=Broken()))
     assert of(measured, Metric.SWEEP_TROUBLES) == [(1, {})]

@@ -6,7 +6,6 @@ from datetime import timedelta, timezone
 
 import pytest
 
-from chalicelib.core.advice import ADVICE
 from chalicelib.core.events import (
     CallEnded,
     CancelRequested,
@@ -18,6 +17,7 @@ from chalicelib.core.failures import Failure
 from chalicelib.core.job_state import JobStatus
 from chalicelib.core.lifecycle import decide
 from chalicelib.core.plans.plan import CleanUpPolicy
+from chalicelib.core.remedies import ADVICE
 from chalicelib.core.run import RunError, RunState
 from chalicelib.core.waiting import LONG_WAIT
 from chalicelib.core.why import why
@@ -300,11 +300,21 @@ class TestEnded:
             "The run failed in stage stage-in: the worker that copies or removes files failed.",
             "The message is: no input",
             (
-                "If the message names something to correct, correct it; where the command has to "
-                "run again for that: falsework rollback r1 execute. What the worker wrote: "
+                "If the message names something to correct, correct it. What the worker wrote: "
                 "falsework logs r1 --stage stage-in"
             ),
         ]
+
+    def test_by_a_worker_after_the_command(self):
+        run = decide(
+            a_run(until="stage-out"), seen("job-3", JobStatus.SUCCEEDED, 3, ended_attempts=1)
+        ).run
+        event = OutcomeRead(run_id="r1", at=at(9), stage="stage-out", serial=3, error="no output")
+        assert why(decide(run, event).run, at(9))[2] == (
+            "If the message names something to correct, correct it; where the command has to "
+            "run again for that: falsework rollback r1 execute. What the worker wrote: "
+            "falsework logs r1 --stage stage-out"
+        )
 
     @pytest.mark.parametrize(
         ("error", "told"),

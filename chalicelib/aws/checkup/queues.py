@@ -54,7 +54,7 @@ def _fed(deployment: Deployment, queue: str, handler: str) -> Iterator[Finding]:
         f"{about}: visibility",
         hidden >= seconds * VISIBILITY_FACTOR,
         f"{hidden} s, and its function has {seconds} s",
-        f"{hidden} s, but its function has {seconds} s and needs {VISIBILITY_FACTOR} times as much:"
+        f"{hidden} s, but its function has {seconds} s and needs {VISIBILITY_FACTOR} times that:"
         " what Lambda cannot start at once is received too often, and becomes a dead letter",
         deployment.deploy,
     )

@@ -19,6 +19,7 @@ from chalicelib.core.demand.environment_file import SplitEnvironment
 from chalicelib.core.demand.execution import AwsBatchPlatform, DemandExecution
 from chalicelib.core.demand.names import batch_name
 from chalicelib.core.demand.placement import PARAMETERS_FIELD, Places
+from chalicelib.core.documents import shortened
 from chalicelib.core.errors import InvalidRequest
 from chalicelib.core.limits import VOLUME_NAME_BUDGET_CHARACTERS
 from chalicelib.core.site import Site
@@ -112,13 +113,22 @@ def batch_create_request(
 
 
 def _check_command(command: tuple[str, ...]) -> None:
-    if not command or any("\0" in element for element in command):
+    field = f"{PARAMETERS_FIELD}.command"
+    if not command:
         raise InvalidRequest(
-            "the command is empty or contains a NUL",
-            field=f"{PARAMETERS_FIELD}.command",
-            value=list(command)[:3],
+            "the command is empty",
+            field=field,
+            value=[],
             mend='give the command as a list, such as ["python", "main.py"]',
         )
+    for place, word in enumerate(command):
+        if "\0" in word:
+            raise InvalidRequest(
+                "a word of the command contains a NUL, which no program could be given",
+                field=f"{field}.{place}",
+                value=shortened(word),
+                mend="leave the NUL out",
+            )
 
 
 def _check_budget(demand: DemandExecution, where: Places, site: Site) -> None:

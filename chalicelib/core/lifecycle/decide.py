@@ -183,7 +183,8 @@ def _cancel(run: Run, event: CancelRequested) -> Run:
 
 def _look(run: Run, event: TimerFired) -> Decision:
     """The sweep came by, or a wake-up: everything owed, and the next look is put off."""
-    if run.settled_at is not None and not is_attended(run):
+    is_done = run.settled_at is not None and not is_attended(run)
+    if is_done and run.next_check_at is None:
         return Decision(run, ())
     after = child_times.give_up(run, event.at)
     after = advance(expire(give_calls_up(after, event.at), event.at), event.at)

@@ -75,7 +75,10 @@ def _manifest(uri: str, carrier: Carrier) -> tuple[str, Manifest]:
                 value=uri,
                 mend="store the output again",
             ) from exc
-    raise NotFound(f"there is no manifest for {uri!r}, so nothing vouches for what is there")
+    raise NotFound(
+        f"there is no manifest for {uri!r}, so nothing vouches for what is there: give what "
+        "`falsework show RUN` names as an output; files that came otherwise have none"
+    )
 
 
 def _changed(files: dict[str, ManifestFile], carrier: Carrier) -> list[Difference]:
