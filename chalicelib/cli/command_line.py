@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal may not know our arrows
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = parser(has_engine=words[:1] == ["engine"]).parse_args(words)
     verb: Callable[[argparse.Namespace], Exit] = arguments.verb
     try:
         code = verb(arguments)
@@ -75,8 +76,8 @@ def _complain(complaint: Complaint) -> Exit:
     return complaint.code
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of all verbs."""
+def parser(*, has_engine: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of all verbs; ``engine``, which only we call, is shown to nobody."""
     whole = argparse.ArgumentParser(
         prog="falsework",
         description="Container jobs on AWS Batch, or on this machine.",
@@ -94,6 +95,8 @@ def parser() -> argparse.ArgumentParser:
     _add_serving(verbs)
     _add_tokens(verbs)
     _add_doctor(verbs)
+    if has_engine:
+        _add_runner(_verb(verbs, "engine", serving.engine, "move runs on", has_url=False))
     return whole
 
 
@@ -194,8 +197,6 @@ def _add_serving(verbs: Any) -> None:
     serve.add_argument("--port", type=_port, default=8000, help="0 takes a free one")
     serve.add_argument("--tokens", action="store_true", help="ask for tokens on loopback, too")
     _add_runner(serve)
-    engine = _verb(verbs, "engine", serving.engine, None, has_url=False)
-    _add_runner(engine)
 
 
 def _add_tokens(verbs: Any) -> None:
@@ -215,13 +216,11 @@ def _verb(
     verbs: Any,
     word: str,
     verb: Callable[[argparse.Namespace], Exit],
-    summary: str | None,
+    summary: str,
     *,
     has_url: bool = True,
 ) -> argparse.ArgumentParser:
-    """Add a verb; one without a summary is not shown."""
-    told = {"help": summary, "description": summary} if summary else {}
-    added: argparse.ArgumentParser = verbs.add_parser(word, **told)
+    added: argparse.ArgumentParser = verbs.add_parser(word, help=summary, description=summary)
     added.set_defaults(verb=verb)
     where = added.add_mutually_exclusive_group()
     where.add_argument("--root", type=Path, metavar="DIR", help="the embedded home's folder")

@@ -46,5 +46,6 @@ WORDS: Final = {
     r"^/": "a path that begins with /",
     r"^[A-Z]{3}$": "a currency as three capital letters, such as USD",
     r"^\$file$": "$file",
+    r"^[0-9.]+$": "a number in digits",
 }
 """Pattern → what fits it, to stand after "give"."""

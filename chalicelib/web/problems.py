@@ -13,13 +13,21 @@ import logging
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any, Final, ParamSpec
+from urllib.parse import unquote
 
 from chalice.app import Request, Response
 
-from chalicelib.core.errors import Conflict, TooManyRequests, Unauthenticated, UnderWay
+from chalicelib.core.errors import (
+    Conflict,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+    UnderWay,
+)
 from chalicelib.core.principals import Scope
 from chalicelib.core.problem import problem_document, problem_of
 from chalicelib.web.asked import serving, takes
+from chalicelib.web.current import current
 from chalicelib.web.idempotency import answered_once
 
 P = ParamSpec("P")
@@ -100,7 +108,18 @@ def from_error(error: Exception) -> Response:
     if document is None:
         _LOG.error("unforeseen", exc_info=error)
         return problem(500, "Something of ours went wrong. It is logged; nothing else is known.")
+    if isinstance(error, NotFound):
+        document["detail"] = _as_meant(document["detail"])
     return _response(document, _headers(error, document["status"]))
+
+
+def _as_meant(detail: str) -> str:
+    """Show the names in a path as who asked would write them: they come percent-encoded."""
+    named = (current.request.uri_params or {}) if current.request is not None else {}
+    for name in named.values():
+        if (meant := unquote(name)).isprintable():
+            detail = detail.replace(name, meant)
+    return detail
 
 
 def _headers(error: Exception, status: int) -> dict[str, str]:

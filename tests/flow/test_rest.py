@@ -59,6 +59,11 @@ def _saved(home, number, state=RunState.PENDING, group="default"):
     )  # fmt: skip
 
 
+def test_a_run_that_is_not_there_is_named_as_it_is_meant(http):
+    told = _problem(http.get("/runs/l%C3%A4uft"), 404)
+    assert told["detail"] == "there is no run 'läuft'"
+
+
 def test_health_tells_version_and_home(http):
     response = http.get("/health")
     assert response.status_code == 200

@@ -412,7 +412,7 @@ def test_a_stop_is_repeated_until_the_job_has_ended(world):
     ids=["disk", "memory", "ours"],
 )
 def test_what_nobody_foresaw_stays_owed_and_is_counted_unless_the_host_had_no_room(
-    world, error, faults
+    world, error, faults, caplog
 ):
     world.submit(a_demand())
     alter(world, "claims", holder=failing(error))
@@ -420,3 +420,4 @@ def test_what_nobody_foresaw_stays_owed_and_is_counted_unless_the_host_had_no_ro
         world.deliver("e1")
     stage = world.runs.load("e1").stage("stage-in")
     assert (stage.status, stage.faults) == (StageStatus.RUNNING, faults)
+    assert caplog.messages.count("run e1, ReadOutcome: nobody foresaw this") == faults

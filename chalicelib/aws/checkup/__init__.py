@@ -1,7 +1,8 @@
 """The check-up of a deployment: what is there, compared with what the code relies on.
 
 Reading calls only, with the operator's own credentials; nothing is changed, no item, message or
-object is read. A question that AWS does not answer is a finding, too, and the others go on.
+object is read. A question that AWS does not answer is a finding, too, and the others go on:
+but not without credentials.
 """
 
 from __future__ import annotations
@@ -9,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+)
 
 from chalicelib.aws.checkup.account import check_account, check_clock
 from chalicelib.aws.checkup.alarms import check_alarms
@@ -44,6 +52,13 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("account limits", check_account),
     ("clock", check_clock),
 )
+CREDENTIALS: Final = (
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+)
+"""With these nothing else can be asked either, so it is said once."""
 
 
 def check_up(deployment: Deployment) -> Iterator[Finding]:
@@ -54,6 +69,10 @@ def check_up(deployment: Deployment) -> Iterator[Finding]:
         except ClientError as exc:
             said = f"AWS does not answer: {code_of(exc)}"
             yield unknown(about, said, "use credentials that may read this, and look again")
+        except CREDENTIALS as exc:
+            said = f"AWS cannot be asked anything: {exc}"
+            yield unknown("credentials", said, "log in, or set AWS_PROFILE, and look again")
+            return
         except BotoCoreError as exc:
             said = f"AWS cannot be asked: {exc}"
             yield unknown(about, said, "check credentials, region and network")
