@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal may not know our arrows
-    words = sys.argv[1:] if argv is None else argv
+    words = list(sys.argv[1:] if argv is None else argv)
     arguments = parser(has_engine=words[:1] == ["engine"]).parse_args(words)
     verb: Callable[[argparse.Namespace], Exit] = arguments.verb
     try:

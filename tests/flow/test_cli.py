@@ -353,6 +353,13 @@ def test_a_wrong_setting_is_told_without_words_for_programmers(
     assert "pydantic" not in errors
 
 
+def test_a_misspelt_verb_is_told_the_verbs_that_are_for_people(inside):
+    code, _, errors = inside("dance")
+    assert code == 2
+    assert "'serve'" in errors
+    assert "'engine'" not in errors
+
+
 def test_a_dry_run_and_the_list_of_files_are_there_as_json(inside):
     document = json.dumps(shell_demand("e1", "true")).encode()
     told = json.loads(inside("validate", "-", "--json", stdin=document)[1])
@@ -361,7 +368,7 @@ def test_a_dry_run_and_the_list_of_files_are_there_as_json(inside):
 
 
 def test_ctrl_c_before_the_verb_begins_shows_no_traceback(inside, monkeypatch):
-    def interrupted():
+    def interrupted(**_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command_line, "parser", interrupted)

@@ -206,8 +206,8 @@ def test_without_credentials_nothing_is_known_and_that_is_not_well(capsys, monke
     monkeypatch.setenv("HOME", str(tmp_path))
     code, found = look(capsys, "--deployment", "falsework-dev")
     assert code == 1
-    assert {each["verdict"] for each in found.values()} == {"unknown"}
-    assert "credentials" in found["table"]["says"]
+    assert {about: each["verdict"] for about, each in found.items()} == {"credentials": "unknown"}
+    assert "credentials" in found["credentials"]["says"]
 
 
 def test_people_are_told_in_lines_with_what_to_do(root, capsys):

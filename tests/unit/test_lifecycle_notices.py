@@ -106,7 +106,8 @@ def test_of_several_retries_the_one_that_was_given_up_is_told_as_well():
     attempt(player, 10, 20, 1)
     attempt(player, 100, 130, 1)
     player.apply(CancelRequested(run_id="r1", at=at(140)))
-    assert of_stages(player.run)[3:] == [
+    assert of_stages(player.run)[2:] == [
+        ("1:a:2:RUNNING", 100, ""),
         ("1:a:2:RETRY", 130, FAILED.format(2)),
         ("1:a:2:CANCELED", 140, "canceled"),
     ]
@@ -122,7 +123,8 @@ def test_a_retry_that_another_stages_failure_ended_is_told_before_that():
     player.end(1, 1)
     player.now = 30
     player.see(2, JobStatus.FAILED, ended_attempts=1, reason="its stage has ended")
-    assert of_stages(player.run)[1:3] == [
+    assert of_stages(player.run)[:3] == [
+        ("1:a:1:RUNNING", 1, ""),
         ("1:a:1:RETRY", 20, FAILED.format(1)),
         ("1:a:1:ERROR", 30, "given up: another stage failed"),
     ]

@@ -12,10 +12,12 @@ from chalicelib.core.events import (
     ChildrenEnded,
     ResumeRequested,
     RunRequested,
+    StageTried,
     TimerFired,
 )
 from chalicelib.core.lifecycle import decide, owed
 from chalicelib.core.lifecycle.deadlines import CALL_LIFE
+from chalicelib.core.lifecycle.faults import MOST_FAULTS
 from chalicelib.core.plans.announcements import Announcement, Target
 from chalicelib.core.plans.plan import (
     Chosen,
@@ -82,6 +84,20 @@ def test_runs_may_take_longer_than_a_call():
     while run.next_check_at <= at(2 * CALL_LIFE.total_seconds()):
         run = decide(run, TimerFired(run_id="r", at=run.next_check_at)).run
     assert run.state is RunState.RUNNING
+
+
+def test_no_attempt_of_a_closing_stage_begins_beside_runs_that_cannot_be_cancelled():
+    told = {"name": "hook", "is_closing": True, "closes_on": "error", "timeout_seconds": 10}
+    hook = RUNS.model_copy(update=told)
+    run = begun(a_call(), hook, retry_policy=RetryPolicy.STAGE, max_attempts=2)
+    run = called(run, 1, error="no", cause="refused")
+    run = decide(run, TimerFired(run_id="r", at=at(20))).run
+    assert run.stage("hook").status is StageStatus.RETRY
+    about = {"run_id": "r", "stage": "hook", "generation": 1, "attempt": 1, "fault": "KeyError"}
+    for minute in range(1, MOST_FAULTS + 1):
+        run = decide(run, StageTried(at=at(60 * minute), **about)).run
+    assert (run.stage("hook").status, run.stage("hook").attempts) == (StageStatus.ERROR, 1)
+    assert run.settled_at is not None
 
 
 def test_a_stage_that_was_given_up_while_its_runs_lived_says_so():

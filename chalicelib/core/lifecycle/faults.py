@@ -50,7 +50,7 @@ def note(run: Run, event: StageTried) -> Run:
 def _let_go(run: Run, event: StageTried, fault: str) -> Run:
     """What was to begin anew once they are gone does not: it would do their work beside them."""
     run = children.let_go(run, event.stage, event.at)
-    if run.is_terminal or run.stage(event.stage).status not in ACTIVE:
+    if run.stage(event.stage).status not in ACTIVE:
         return run
     message = f"{_words(fault)}; its runs may still be under way: let them end, then resume"
     return fail_stage(run, event.stage, event.at, CAUSE, message)

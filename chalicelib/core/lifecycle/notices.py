@@ -143,8 +143,12 @@ def _of_stage(run: Run, stage: Stage, attempt: int, status: StageStatus) -> Chan
 
 
 def _entry(stage: Stage, attempt: int, status: StageStatus) -> HistoryEntry | None:
-    """Return the last entry of the attempt that tells of the change."""
-    for entry in reversed(stage.history):
+    """Return the last entry of the attempt that tells of the change.
+
+    A wait that was given up is an entry of its own, of an attempt that had ended before.
+    """
+    is_given_up = status is StageStatus.RUNNING and _was_given_up(stage)
+    for entry in reversed(stage.history[:-1] if is_given_up else stage.history):
         is_its_end = entry.end_status is status or status is StageStatus.RUNNING
         if entry.attempt == attempt and is_its_end:
             is_current = status is StageStatus.RUNNING and stage.status is status
