@@ -30,7 +30,7 @@ def check_rights(
         raise forbidden_privilege("privileged")
     check_host_volumes(definition.volumes, site)
     for name, arn in definition.secrets.items():
-        if not arn.startswith(site.allowed_secrets or ("\0",)):
+        if not arn.startswith(site.allowed_secrets):
             raise Forbidden(
                 f"the site does not allow the secret of {name}",
                 field=secrets,

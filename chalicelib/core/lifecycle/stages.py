@@ -78,9 +78,7 @@ def end_backoff(run: Run, name: str) -> Run:
     return change(run, name, retry_at=None)
 
 
-def reset(
-    run: Run, name: str, at: datetime, *, keeps_attempts: bool, keeps_runs: bool = False
-) -> Run:
+def reset(run: Run, name: str, at: datetime, *, keeps_attempts: bool, keeps_runs: bool) -> Run:
     """Any status → CREATED, by resume and rollback only: the history stays, the result goes.
 
     ``keeps_runs``: what has succeeded of the runs that it started stands for those to come.
