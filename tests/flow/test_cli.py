@@ -205,7 +205,7 @@ def test_on_a_terminal_the_stages_are_a_live_table(here):
 def test_validate_says_what_would_happen_and_creates_nothing(here):
     done = falsework("validate", "-", stdin=copying_demand("e1"), cwd=here)
     assert done.returncode == 0
-    assert "s3://bucket/in.txt" in done.stdout
+    assert re.search(r": 1 object, \d+ bytes, at s3://bucket/in.txt$", done.stdout, re.MULTILINE)
     assert (
         falsework("list", "--json", cwd=here).stdout
         == '{\n  "runs": [],\n  "next_cursor": null\n}\n'

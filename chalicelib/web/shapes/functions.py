@@ -69,7 +69,10 @@ class BatchExecutor(BatchExecutorRequest):
 
 
 class BatchJob(BatchJobRequest):
-    """One Batch job: give ``image`` and the like, or ``job_definition``."""
+    """One Batch job: give ``image`` and the like, or ``job_definition``.
+
+    Each field has its spelling in camelCase as well; what is no field is refused.
+    """
 
     model_config = ConfigDict(defer_build=True)
 
