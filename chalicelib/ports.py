@@ -25,6 +25,7 @@ from chalicelib.function_ports import Functions, JobDefinitions, NoFunctions, No
 from chalicelib.job_ports import JobRunner
 from chalicelib.measuring import Measures, measures_nothing
 from chalicelib.notice_ports import Announcer, NoAnnouncer
+from chalicelib.timing_ports import Pace, Timers
 from chalicelib.tracing import Trace, traces_nothing
 from chalicelib.work_calls import NoWorkCalls, WorkCalls
 
@@ -173,22 +174,6 @@ class Facilities(Protocol):
 
         Raises Refused where the file system is not mounted here.
         """
-        ...
-
-
-class Timers(Protocol):
-    """A wake-up call. It may be lost; the due index of the run store is the one that counts."""
-
-    def wake(self, run_id: str, at: datetime) -> None:
-        """See to it that TimerFired reaches the run soon after ``at``."""
-        ...
-
-
-class Pace(Protocol):
-    """How often all processes together may submit jobs."""
-
-    def admit(self, now: datetime) -> bool:
-        """Take one of this second's turns; False when they are all taken."""
         ...
 
 

@@ -67,6 +67,7 @@ def statements(outputs: Outputs) -> list[dict[str, Any]]:
         return []
     _, partition, _, region, account, _ = point.split(":", 5)
     here = f"arn:{partition}:{{}}:{region}:{account}:"
+    file_system = here.format("elasticfilesystem") + f"file-system/{outputs['FileSystem']}"
     return [
         # Lambda itself asks for these with the function's role, before its code runs; the code
         # may not (Lambda guide, VPC: with function code the key is there). DeleteNetworkInterface
@@ -95,9 +96,7 @@ def statements(outputs: Outputs) -> list[dict[str, Any]]:
             "Sid": "Mount",
             "Effect": "Allow",
             "Action": ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
-            "Resource": [
-                here.format("elasticfilesystem") + f"file-system/{outputs['FileSystem']}"
-            ],
+            "Resource": [file_system],
             "Condition": {"StringEquals": {"elasticfilesystem:AccessPointArn": point}},
         },
     ]

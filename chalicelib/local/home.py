@@ -80,16 +80,15 @@ def open_home(settings: Settings, host: HostEnvironment, *, width: int | None = 
     ``width`` is the number of cores that jobs may use together: the machine's, unless given.
     """
     root = root_folder(settings.root)
-    database = Database(root)
+    database, objects = Database(root), LocalObjectStore(root)
     file_systems = settings.file_systems or own_file_systems(settings.site)
     folders = Folders(root, file_systems)
     sandbox = Sandbox(folders, settings.site, settings.runner, host)
     site = own_site(settings.site, sandbox, folders, file_systems)
     definitions = Definitions(database, settings.site)
     jobs = _job_runner(root, database, definitions, sandbox, width)
-    objects, timers = LocalObjectStore(root), LocalTimers(database)
     runs, claims, works = LocalRunStore(database), LocalClaims(database), open_work_ports(database)
-    notices = LocalNotices(database, _utc_now)
+    timers, notices = LocalTimers(database), LocalNotices(database, _utc_now)
     webhooks = Webhooks(site.notifications.webhooks, read_secret, _utc_now)
     ports = Ports(
         runs=runs,

@@ -25,7 +25,8 @@ from chalicelib.aws.work_store import open_work_ports
 from chalicelib.core.run import Run
 from chalicelib.document_ports import Documents
 from chalicelib.local.object_store import LocalObjectStore
-from chalicelib.ports import Claims, Pace, RunStore, Timers
+from chalicelib.ports import Claims, RunStore
+from chalicelib.timing_ports import Pace, Timers
 from chalicelib.work_ports import WorkPorts
 from tests.clouds.clients import client
 from tests.clouds.foundation import create_table
