@@ -42,11 +42,12 @@ def _stage_row(stage: dict[str, Any]) -> list[str]:
         str(stage["attempts"]),
         f"{started.astimezone():%H:%M:%S}" if started else "-",
         duration(seconds) if history else "-",
-        _cut(message),
+        cut(message),
     ]
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """Return what a table has room for of a message."""
     return text if len(text) <= _MESSAGE_CHARACTERS else f"{text[: _MESSAGE_CHARACTERS - 1]}…"
 
 
@@ -101,7 +102,7 @@ _TIMES: Final = (("created", "created_at"), ("started", "started_at"), ("ended",
 def _message(run: dict[str, Any]) -> str:
     """Of runs in runs it says so much that it is cut: ``why`` tells each in a line."""
     if run["error"]["cause"] == CHILD:
-        return _cut(printable(run["error"]["message"]))
+        return cut(printable(run["error"]["message"]))
     return printable(run["error"]["message"], keep="\n").replace("\n", "\n         ")
 
 

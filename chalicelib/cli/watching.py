@@ -13,13 +13,13 @@ from rich.live import Live
 from rich.text import Text
 
 from chalicelib.cli.connection import Connection, run_path
-from chalicelib.cli.showing import live_table, printable, stage_rows
+from chalicelib.cli.showing import cut, duration, live_table, printable, stage_rows
 
 _LOOK_SECONDS: Final = {True: 1.0, False: 0.1}
 """How often a deployment is asked, and the embedded home."""
 
-_ENDS: Final = frozenset({"COMPLETE", "RETRY", "ERROR"})
-"""What a stage becomes when an attempt is over, for reasons that its history tells."""
+_ENDS: Final = frozenset({"COMPLETE", "ERROR"})
+"""What a stage becomes when it is over, for reasons that its history tells."""
 
 
 Note = Callable[[dict[str, Any]], str]
@@ -67,18 +67,33 @@ class _Table:
 
 
 class _Lines:
-    """One line for every change of a stage or of the run."""
+    """One line for every change of a stage or of the run, and for every attempt that failed.
+
+    The attempts are those of the history: between two looks one may fail and another begin.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
+        self._told: dict[str, int] = {}
 
     def show(self, run: dict[str, Any]) -> None:
+        for stage in run["stages"]:
+            self._tell_attempts(stage)
         for name, status, _, _, seconds, message in stage_rows(run):
             tail = f" after {seconds}: {message}" if status in _ENDS else ""
             self._tell(name, status, tail)
         self._tell(f"run {printable(run['id'])}", run["state"])
 
+    def _tell_attempts(self, stage: dict[str, Any]) -> None:
+        name, history = stage["stage_name"], stage["history"]
+        before = len(history) - (stage["status"] == "RETRY")
+        for entry in history[self._told.get(name, before) :]:
+            if entry["end_status"] == "RETRY":
+                took = duration(entry["run_time_seconds"])
+                print(f"{name} RETRY after {took}: {cut(printable(entry['message']))}", flush=True)
+        self._told[name] = len(history)
+
     def _tell(self, name: str, status: str, tail: str = "") -> None:
-        if self._known.get(name) != status and status not in {"CREATED", "PENDING"}:
+        if self._known.get(name) != status and status not in {"CREATED", "PENDING", "RETRY"}:
             print(f"{name} {status}{tail}", flush=True)
         self._known[name] = status

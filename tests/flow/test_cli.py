@@ -470,7 +470,7 @@ def test_an_attempt_that_failed_is_told_while_the_run_goes_on(here):
     demand["options"] = {"max_attempts": 2}
     done = falsework("run", "-", "--wait", "--runner", "host", stdin=demand, cwd=here)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^execute RETRY after .*exit code 7", done.stdout, re.MULTILINE)
+    assert re.search(r"^execute RETRY after .*exit code 7", done.stdout, re.MULTILINE), done.stdout
     assert re.search(r"^execute +COMPLETE +2 ", done.stdout, re.MULTILINE)
 
 
