@@ -37,7 +37,7 @@ def main() -> None:
     """Print the tables."""
     told = _arguments()
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {_machine()}\n")
-    for stages in told.stages:
+    for stages in () if told.skip_speed else told.stages:
         runs = told.runs if stages <= LONG else max(1, told.runs // 5)
         _print_speed(stages, told.rounds, runs, told.contenders)
     if not told.skip_price:
@@ -53,6 +53,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--stages", type=int, nargs="+", default=[4, 100])
     parser.add_argument("--contenders", nargs="+", choices=[*CONTENDERS], default=[*CONTENDERS])
     parser.add_argument("--skip-price", action="store_true", help="leave the demand on moto out")
+    parser.add_argument("--skip-speed", action="store_true", help="leave the chains out")
     return parser.parse_args()
 
 
