@@ -17,7 +17,7 @@ from chalicelib.core.plans.function_actions import InvokeFunction
 from chalicelib.core.plans.functions import check_function
 from chalicelib.core.plans.plan import JobDefinition, Plan
 from chalicelib.core.run import Run
-from chalicelib.core.used_again import own_definitions, used_by_run, users_jobs
+from chalicelib.core.used_again import used_by_run, users_jobs
 from chalicelib.core.uses import Use, used_roles
 from chalicelib.ports import Ports
 
@@ -40,7 +40,7 @@ def _check(run: Run, ports: Ports) -> None:
     members = ports.caller.principal.groups
     for name, definition in definitions.items():
         check_rights(definition, site, secrets=_secrets_field(run))
-        if name not in own_definitions(run.plan):
+        if name not in run.plan.definitions:
             check_found_role(definition, site, listed_roles(run.group, site, members))
     for stage in run.plan.stages:
         if isinstance(stage.action, InvokeFunction):
@@ -57,7 +57,7 @@ def _secrets_field(run: Run) -> str:
 
 def _definitions(plan: Plan, ports: Ports) -> dict[str, JobDefinition]:
     """What the jobs that are not our worker's are defined as, as far as anybody knows."""
-    own, found = own_definitions(plan), {}
+    own, found = plan.definitions, {}
     for name in {job.definition for job in users_jobs(plan)}:
         if name in own:
             found[name] = own[name]

@@ -215,8 +215,7 @@ def _facilities(settings: Settings, clients: Clients, clock: Clock) -> AwsFacili
 
 
 def _site(settings: Settings) -> Site:
-    """Return the site with what workers are told, unless the operator told them otherwise, and
-    with the role that secrets are fetched with among our own."""
+    """Return the site with what workers are told, unless the operator did, and our own roles."""
     site = settings.site
     ours = {
         "AWS_REGION": site.aws_region,
@@ -227,9 +226,9 @@ def _site(settings: Settings) -> Site:
     }
     if site.bucket_owners:
         ours["FALSEWORK_BUCKET_OWNERS"] = json.dumps(site.bucket_owners, sort_keys=True)
-    told = {**ours, **site.worker_environment}
     own_roles = (*site.own_roles, *filter(None, [settings.job_execution_role_arn]))
-    return site.model_copy(update={"worker_environment": told, "own_roles": own_roles})
+    told = {"worker_environment": {**ours, **site.worker_environment}, "own_roles": own_roles}
+    return site.model_copy(update=told)
 
 
 def _dead_letters(settings: Settings, clients: Clients, clock: Clock) -> SqsDeadLetters:

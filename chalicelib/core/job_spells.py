@@ -14,7 +14,7 @@ from chalicelib.core.commands import StopReason
 from chalicelib.core.failures import Failure, classify
 from chalicelib.core.job_state import ENDED_JOBS, SUCCEEDED, JobState, JobStatus
 from chalicelib.core.lifecycle.child_times import is_untimed
-from chalicelib.core.plans.plan import DefineJobs, JobAction
+from chalicelib.core.plans.plan import JobAction
 from chalicelib.core.run import Run, Stage, StageStatus
 
 Waste = Literal["retries", "interruptions"]
@@ -67,19 +67,13 @@ def resources(run: Run, job: JobState) -> dict[str, float]:
         doing = action.preparation
     elif job.children and action.fan_out is not None:
         doing = action.fan_out
-    defined = _defined(run, doing.definition)
+    own = run.plan.definitions.get(doing.definition)
+    defined = own.resource_requirements if own is not None else ()
     return {
         each["type"]: amount
         for each in (*defined, *doing.resource_requirements)
         if (amount := _number(each["value"])) is not None
     }
-
-
-def _defined(run: Run, key: str) -> tuple[dict[str, str], ...]:
-    for stage in run.plan.stages:
-        if isinstance(stage.action, DefineJobs) and key in stage.action.definitions:
-            return stage.action.definitions[key].resource_requirements
-    return ()
 
 
 def _number(text: str) -> float | None:

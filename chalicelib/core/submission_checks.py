@@ -145,7 +145,7 @@ def _check_destinations(prepared: Scaffolding) -> None:
 
 def _check_secrets(submission: Submission, site: Site) -> None:
     for name, arn in submission.options.secrets.items():
-        if not arn.startswith(site.allowed_secrets or ("\0",)):
+        if not arn.startswith(site.allowed_secrets):
             raise Forbidden(
                 f"the site does not allow the secret of {name}",
                 field=f"options.secrets.{name}",

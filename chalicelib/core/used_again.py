@@ -16,12 +16,19 @@ from typing import Any, Final
 from chalicelib.core import file_requests
 from chalicelib.core.object_names import parse_object
 from chalicelib.core.plans import archives, demand_execution, work_runs
-from chalicelib.core.plans.plan import DefineJobs, JobAction, JobDefinition, Plan, PutDocuments
+from chalicelib.core.plans.plan import JobAction, JobDefinition, Plan, PutDocuments
 from chalicelib.core.run import Run
 from chalicelib.core.site import FileSystems, Site
 from chalicelib.core.submission import parse_submission
 from chalicelib.core.submission_checks import PARAMETERS, named_places
-from chalicelib.core.uses import Listed, Use, use_of_path, used_by_batch_job, used_by_file_job
+from chalicelib.core.uses import (
+    Listed,
+    Use,
+    use_of_path,
+    used_by_batch_job,
+    used_by_file_job,
+    used_fallback,
+)
 from chalicelib.core.worker_documents import StageInOrder, StageOutOrder
 
 _FILE_JOBS: Final = {file_requests.SYNC, *file_requests.KINDS}
@@ -51,16 +58,6 @@ def users_jobs(plan: Plan) -> list[JobAction]:
     return [job for job in _jobs(plan) if not job.is_worker]
 
 
-def own_definitions(plan: Plan) -> dict[str, JobDefinition]:
-    """Return what the run defines for itself, by the keys that its jobs name."""
-    return {
-        key: definition
-        for stage in plan.stages
-        if isinstance(stage.action, DefineJobs)
-        for key, definition in stage.action.definitions.items()
-    }
-
-
 def _jobs(plan: Plan) -> list[JobAction]:
     return [stage.action for stage in plan.stages if isinstance(stage.action, JobAction)]
 
@@ -79,9 +76,7 @@ def _document(run: Run) -> dict[str, Any]:
 def _by_demand(run: Run, definitions: Definitions) -> Iterator[Use]:
     for job in users_jobs(run.plan):
         yield Use(f"{_PLATFORM}.job_queue_name", Listed.QUEUE, job.queue)
-        if job.fallback_queue:
-            field = "options.fallback_job_queue_name"
-            yield Use(field, Listed.QUEUE, job.fallback_queue)
+        yield from used_fallback(job.fallback_queue)
         role = definitions[job.definition].job_role_arn
         if role:
             yield Use(f"{_PLATFORM}.job_role", Listed.ROLE, role)

@@ -60,7 +60,7 @@ def used_by_demand(submission: Submission, prepared: Scaffolding) -> Iterator[Us
     create = prepared.response.setup_configs.batch_create_request
     platform = "demand_execution.execution_platform.aws_batch"
     yield Use(f"{platform}.job_queue_name", Listed.QUEUE, create.job_queue_name)
-    yield from _fallback(submission.options.fallback_job_queue_name)
+    yield from used_fallback(submission.options.fallback_job_queue_name)
     if create.job_role_arn:
         yield Use(f"{platform}.job_role", Listed.ROLE, create.job_role_arn)
     for field, path in object_paths(submission, prepared):
@@ -74,7 +74,7 @@ def used_by_demand(submission: Submission, prepared: Scaffolding) -> Iterator[Us
 def used_by_file_job(submission: FileSubmission, queue: str) -> Iterator[Use]:
     """Yield what a job over files uses; ``queue`` is the one that the site sends it to."""
     yield Use("site.default_job_queue", Listed.QUEUE, queue)
-    yield from _fallback(submission.options.fallback_job_queue_name)
+    yield from used_fallback(submission.options.fallback_job_queue_name)
     for field, path in (*paths_of(submission.request), *temporary_places_of(submission.request)):
         yield use_of_path(field, path)
 
@@ -82,7 +82,7 @@ def used_by_file_job(submission: FileSubmission, queue: str) -> Iterator[Use]:
 def used_by_invocation(call: Invocation, efs: FileSystems) -> Iterator[Use]:
     """Yield what a handler's or an executor's job uses."""
     yield Use("job_queue", Listed.QUEUE, call.queue)
-    yield from _fallback(call.fallback_queue)
+    yield from used_fallback(call.fallback_queue)
     yield from _container(call.job_role_arn, call.volumes, efs)
     yield Use("bucket_name", Listed.BUCKET, call.bucket)
 
@@ -92,7 +92,7 @@ def used_by_batch_job(
 ) -> Iterator[Use]:
     """Yield what a Batch job uses, through its definition, too, whoever made that."""
     yield Use("job_queue", Listed.QUEUE, queue)
-    yield from _fallback(fallback)
+    yield from used_fallback(fallback)
     yield from _container(definition.job_role_arn, definition.volumes, efs)
 
 
@@ -111,7 +111,8 @@ def use_of_path(field: str, path: str) -> Use:
     return Use(field, Listed.ROOT, path)
 
 
-def _fallback(queue: str | None) -> Iterator[Use]:
+def used_fallback(queue: str | None) -> Iterator[Use]:
+    """Yield the queue that jobs may move to, where there is one."""
     if queue is not None:
         yield Use("options.fallback_job_queue_name", Listed.QUEUE, queue)
 

@@ -60,7 +60,7 @@ def plan_call(submission: KindSubmission, site: Site) -> Plan:
 
 def check_function(name: str, site: Site) -> None:
     """Raise Forbidden for a function that the site does not let runs call."""
-    if not name.startswith(site.allowed_functions or ("\0",)):
+    if not name.startswith(site.allowed_functions):
         raise Forbidden(
             "the site does not let runs call this function",
             field="function_name",

@@ -216,6 +216,16 @@ class Plan(Noun):
         """
         return {stage.name: place for place, stage in enumerate(self.stages)}
 
+    @cached_property
+    def definitions(self) -> dict[str, JobDefinition]:
+        """Key that the plan's jobs name → what it defines for itself; a copy keeps it, too."""
+        return {
+            key: definition
+            for stage in self.stages
+            if isinstance(stage.action, DefineJobs)
+            for key, definition in stage.action.definitions.items()
+        }
+
     def stage(self, name: str) -> StagePlan:
         """Return the stage of that name; KeyError if the plan has none."""
         return self.stages[self.places[name]]
